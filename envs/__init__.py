@@ -1,0 +1,51 @@
+"""Worlds to act in: `envs.make("ant")` returns one behind the contract of `envs.base`.
+
+Nothing here knows of learning.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from envs.ant import Ant
+from envs.base import Environment, EnvState, ReferenceScores
+from envs.episode import Episodes
+from envs.halfcheetah import HalfCheetah
+from envs.hopper import Hopper
+from envs.walker2d import Walker2d
+
+__all__ = ["REGISTRY", "Environment", "EnvState", "Episodes", "ReferenceScores", "make"]
+
+REGISTRY: dict[str, Callable[..., Environment]] = {
+    "ant": Ant,
+    "halfcheetah": HalfCheetah,
+    "hopper": Hopper,
+    "walker2d": Walker2d,
+}
+
+
+def make(name: str, **options: Any) -> Episodes:
+    """Returns the environment `name` with its episode handling: time limit, restarts, NaN guard.
+
+    Args:
+        name: a key of `REGISTRY`, or `brax:<name>` for an environment registered with Brax.
+        options: fields of the task's class, such as `integrator` or `time_limit`.
+
+    Raises:
+        ValueError: no such environment, no such option, or an option's value is not one of its choices.
+    """
+    if name not in REGISTRY:
+        near = difflib.get_close_matches(name, REGISTRY, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"env is {name!r}; choose one of {', '.join(REGISTRY)} or brax:<name>.{hint}")
+    factory = REGISTRY[name]
+    _check_option_names(name, factory, options)
+    return Episodes(factory(**options))
+
+
+def _check_option_names(name: str, factory: Any, options: dict[str, Any]) -> None:
+    known = [f.name for f in dataclasses.fields(factory) if f.init]
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{name} has no option {option!r}; its options are {', '.join(known)}")

@@ -1,0 +1,117 @@
+"""Turns a task into endless episodes: time limit, restart from fresh start states, and the NaN guard."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from envs.base import Environment, EnvState, ReferenceScores
+from envs.simulation import check_positive_int
+
+
+@dataclass(frozen=True, eq=False)
+class Episodes:
+    """Wraps a task behind the same contract; what `envs.make` returns.
+
+    A step that ends an episode already returns the first observation of the next one as `obs`, and the true
+    successor as `final_obs`. Two metrics are added, both of the episode that the step belongs to:
+    `episode_return` and `episode_length`; where an episode ends they hold its final values.
+
+    A step that leaves a number in the simulation, the observation or the reward that is not finite has
+    `valid` False: reward 0, `final_obs` zeros, neither terminated nor truncated, and a fresh start.
+    """
+
+    task: Environment
+
+    def __post_init__(self) -> None:
+        check_positive_int("time_limit", self.task.time_limit)
+
+    @property
+    def name(self) -> str:
+        return self.task.name
+
+    @property
+    def obs_size(self) -> int:
+        return self.task.obs_size
+
+    @property
+    def action_size(self) -> int:
+        return self.task.action_size
+
+    @property
+    def time_limit(self) -> int:
+        return self.task.time_limit
+
+    @property
+    def reference(self) -> ReferenceScores | None:
+        return self.task.reference
+
+    def fingerprint(self) -> str:
+        """Returns the task's digest; its time limit is in it."""
+        return self.task.fingerprint()
+
+    def reset(self, key: jax.Array) -> EnvState:
+        """Draws a start state; later starts come from the state's own key."""
+        state = self.task.reset(key)
+        zero = jnp.zeros((), jnp.float32)
+        return state.replace(metrics=state.metrics | {"episode_return": zero, "episode_length": zero})
+
+    def step(self, state: EnvState, action: jax.Array) -> EnvState:
+        """Makes one control step with `action` [A], and restarts where it ended the episode."""
+        stepped = self.task.step(state, action)
+        valid = _all_finite((stepped.physics, stepped.obs, stepped.reward))
+        stepped = jax.tree.map(_zero_where_not_finite, stepped)
+
+        steps = state.steps + 1
+        terminated = valid & stepped.terminated
+        truncated = valid & ~terminated & (steps >= self.time_limit)
+        ended = terminated | truncated | ~valid
+        reward = jnp.where(valid, stepped.reward, 0.0)
+        # A start is arithmetic on small arrays, so drawing one at every step and selecting costs next to
+        # nothing; a branch would become this same select under vmap. The key moves on with every draw.
+        fresh = self.task.reset(state.key)
+
+        return EnvState(
+            physics=_select(ended, fresh.physics, stepped.physics),
+            obs=jnp.where(ended, fresh.obs, stepped.obs),
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            valid=valid,
+            final_obs=jnp.where(valid, stepped.obs, 0.0),
+            steps=jnp.where(ended, 0, steps),
+            key=fresh.key,
+            context=_select(ended, fresh.context, stepped.context),
+            metrics=_task_metrics(state, stepped, valid) | _episode_metrics(state, reward),
+        )
+
+
+def _task_metrics(state: EnvState, stepped: EnvState, valid: jax.Array) -> dict[str, jax.Array]:
+    own = state.metrics.keys() - {"episode_return", "episode_length"}
+    return {name: jnp.where(valid, stepped.metrics[name], 0.0) for name in sorted(own)}
+
+
+def _episode_metrics(state: EnvState, reward: jax.Array) -> dict[str, jax.Array]:
+    first = state.steps == 0  # the numbers in the state are then those of the episode before
+    return {
+        "episode_return": jnp.where(first, 0.0, state.metrics["episode_return"]) + reward,
+        "episode_length": jnp.where(first, 0.0, state.metrics["episode_length"]) + 1.0,
+    }
+
+
+def _select(condition: jax.Array, if_true: Any, if_false: Any) -> Any:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)
+
+
+def _is_float(leaf: jax.Array) -> bool:
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+def _all_finite(tree: Any) -> jax.Array:
+    finite = [jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree) if _is_float(leaf)]
+    return jnp.stack(finite).all()
+
+
+def _zero_where_not_finite(leaf: jax.Array) -> jax.Array:
+    return jnp.where(jnp.isfinite(leaf), leaf, 0.0) if _is_float(leaf) else leaf

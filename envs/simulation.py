@@ -1,0 +1,139 @@
+"""The simulator behind every MJX task: loads a model, edits its solver, and advances a small physics state.
+
+What changes from step to step is positions, velocities, activations and the solver's warm start. Everything
+else in `mjx.Data` is computed from these at every substep, so the scan carries these few arrays and rebuilds
+the rest from a constant template.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import mujoco
+from flax import struct
+from mujoco import mjx
+
+INTEGRATORS = {
+    "euler": mujoco.mjtIntegrator.mjINT_EULER,
+    "rk4": mujoco.mjtIntegrator.mjINT_RK4,
+}
+
+
+class Physics(struct.PyTreeNode):
+    """What the simulator needs to go on; nothing in it depends on the time since the start."""
+
+    qpos: jax.Array  # [nq] float32, generalised positions: m, rad
+    qvel: jax.Array  # [nv] float32, generalised velocities: m/s, rad/s
+    warmstart: jax.Array  # [nv] float32, the last constrained acceleration: the solver's first guess
+    act: jax.Array | None = None  # [na] float32, actuator activations; None where the model has none
+
+
+class Simulation:
+    """A compiled model on MJX, with its control step; immutable, hashed by identity.
+
+    Attributes:
+        mj_model: the C MuJoCo model with the same options, for rendering and for checks.
+        substeps: simulation steps per control step.
+        dt: seconds per control step.
+    """
+
+    def __init__(self, mj_model: mujoco.MjModel, substeps: int) -> None:
+        self.mj_model = mj_model
+        self.substeps = substeps
+        self.dt = float(mj_model.opt.timestep) * substeps
+        self._model = mjx.put_model(mj_model, impl="jax")
+        self._template = mjx.make_data(mj_model, impl="jax")
+        low, high = mj_model.actuator_ctrlrange.T
+        self._control_centre = jnp.asarray((low + high) / 2, jnp.float32)
+        self._control_half_range = jnp.asarray((high - low) / 2, jnp.float32)
+        self.initial_qpos = jnp.asarray(mj_model.qpos0, jnp.float32)  # [nq]
+
+    @property
+    def action_size(self) -> int:
+        return int(self.mj_model.nu)
+
+    def start(self, qpos: jax.Array, qvel: jax.Array) -> Physics:
+        """Returns the physics at rest in memory: these positions [nq] and velocities [nv], no warm start."""
+        na = int(self.mj_model.na)
+        return Physics(
+            qpos=qpos,
+            qvel=qvel,
+            warmstart=jnp.zeros_like(qvel),
+            act=jnp.zeros((na,), jnp.float32) if na else None,
+        )
+
+    def control(self, action: jax.Array) -> jax.Array:
+        """Returns the actuator commands [nu]: `action` clipped to [-1, 1] and scaled to the control range."""
+        return self._control_centre + self._control_half_range * jnp.clip(action, -1.0, 1.0)
+
+    def advance(self, physics: Physics, control: jax.Array) -> Physics:
+        """Holds `control` [nu] for one control step: `substeps` simulation steps."""
+
+        def substep(_: jax.Array, now: Physics) -> Physics:
+            data = mjx.step(self._model, self._assemble(now, control))
+            act = None if now.act is None else data.act
+            return Physics(qpos=data.qpos, qvel=data.qvel, warmstart=data.qacc_warmstart, act=act)
+
+        # TensorFloat-32 in the mass matrix or the solver has collapsed policies: full float32 always.
+        with jax.default_matmul_precision("highest"):
+            # A loop, not unrolled substeps: the compiled program holds the simulation once.
+            return jax.lax.fori_loop(0, self.substeps, substep, physics)
+
+    def _assemble(self, physics: Physics, control: jax.Array) -> mjx.Data:
+        data = self._template.replace(
+            qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.warmstart, ctrl=control
+        )
+        return data if physics.act is None else data.replace(act=physics.act)
+
+
+def gymnasium_model_path(file_name: str) -> Path:
+    """Returns where the installed Gymnasium keeps the model `file_name`.
+
+    Found without importing `gymnasium.envs.mujoco`, which needs a renderer's packages.
+
+    Raises:
+        FileNotFoundError: Gymnasium is not installed, or ships no such model.
+    """
+    spec = importlib.util.find_spec("gymnasium")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(f"the model {file_name} comes with gymnasium, which is not installed")
+    path = Path(spec.origin).parent / "envs" / "mujoco" / "assets" / file_name
+    if not path.is_file():
+        raise FileNotFoundError(f"the installed gymnasium has no model {file_name}: {path} does not exist")
+    return path
+
+
+def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: int) -> mujoco.MjModel:
+    """Compiles the MJCF file at `path` and sets its integrator and solver budget; other options stay.
+
+    Args:
+        path: an MJCF file.
+        integrator: a key of `INTEGRATORS`.
+        iterations: the constraint solver's iterations per simulation step.
+        ls_iterations: line-search iterations per solver iteration.
+
+    Raises:
+        ValueError: an option is not one of its choices.
+    """
+    check_choice("integrator", integrator, INTEGRATORS)
+    check_positive_int("iterations", iterations)
+    check_positive_int("ls_iterations", ls_iterations)
+    model = mujoco.MjModel.from_xml_path(str(path))
+    model.opt.integrator = INTEGRATORS[integrator]
+    model.opt.iterations = iterations
+    model.opt.ls_iterations = ls_iterations
+    return model
+
+
+def check_choice(field: str, value: Any, choices: Any) -> None:
+    """Raises a ValueError that names the field, the value and the choices unless `value` is a choice."""
+    if value not in choices:
+        raise ValueError(f"{field} is {value!r}; choose one of {', '.join(sorted(choices))}")
+
+
+def check_positive_int(field: str, value: Any) -> None:
+    """Raises a ValueError that names the field and the value unless `value` is a positive integer."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{field} is {value!r}; it must be a positive integer")
