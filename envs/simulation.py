@@ -6,6 +6,7 @@ the rest from a constant template.
 """
 
 import importlib.util
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,22 @@ def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: i
     check_choice("integrator", integrator, INTEGRATORS)
     check_positive_int("iterations", iterations)
     check_positive_int("ls_iterations", ls_iterations)
-    model = mujoco.MjModel.from_xml_path(str(path))
+    model = _compile(path.read_text())
     model.opt.integrator = INTEGRATORS[integrator]
     model.opt.iterations = iterations
     model.opt.ls_iterations = ls_iterations
+    return model
+
+
+def _compile(mjcf: str) -> mujoco.MjModel:
+    # MuJoCo is about to drop the compiler attribute `settotalmass`, and until then logs a warning into a
+    # file in the working directory; its own replacement for it gives the same model.
+    total_mass = re.search(r'\ssettotalmass="([^"]+)"', mjcf)
+    if total_mass is None:
+        return mujoco.MjModel.from_xml_string(mjcf)
+    model = mujoco.MjModel.from_xml_string(mjcf.replace(total_mass.group(0), ""))
+    mujoco.mj_setTotalmass(model, float(total_mass.group(1)))
+    mujoco.mj_setConst(model, mujoco.MjData(model))
     return model
 
 
