@@ -1,0 +1,140 @@
+"""Trains a behaviour policy with our own SAC: many environments, one compiled loop.
+
+    python scripts/train_behavior.py --env halfcheetah --steps 500000
+
+The run folder keeps a snapshot of the actor with its score at every evaluation; `scripts/ship_behavior.py`
+picks the medium and the expert among them. Interrupted, the same command goes on where the last snapshot was.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import tyro
+
+import envs
+from wsrl_mjx import behaviors, networks, phases, replay, rollout
+from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.algos.sac import SAC
+from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx.types import Clock, TrainState, Transition
+
+
+@dataclass(frozen=True)
+class BehaviorConfig:
+    """How a behaviour is trained. `task_options` may shape the reward; scores are always the task's own."""
+
+    env: str
+    """Task to train on."""
+    run_dir: Path
+    """Where snapshots and checkpoints go; an interrupted run there is continued."""
+    steps: int = 500_000
+    """Environment steps in all."""
+    seed: int = 0
+    num_envs: int = 32
+    """Environments stepped side by side."""
+    utd: float = 0.25
+    """Critic updates per environment step."""
+    batch_size: int = 256
+    hidden: int = 128
+    """Width of both hidden layers of actor and critics."""
+    learning_rate: float = 1e-3
+    discount: float = 0.99
+    reward_scale: float = 1.0
+    target_entropy_per_action: float = -1.0
+    capacity: int = 1_000_000
+    """Rows of replay."""
+    eval_every: int = 50_000
+    """Environment steps between snapshots."""
+    eval_episodes: int = 16
+    task_options: dict[str, float] = field(default_factory=dict)
+    """Fields of the task to change while training, such as healthy_reward 0."""
+
+
+def make_sac(config: BehaviorConfig, action_size: int) -> SAC:
+    """Returns the learner: two layer-normed critics, entropy in the backup."""
+    width = (config.hidden, config.hidden)
+    rate = hyper(config.learning_rate)
+    return SAC(
+        actor_lr=rate,
+        critic_lr=rate,
+        temperature_lr=rate,
+        discount=hyper(config.discount),
+        target_rate=hyper(0.005),
+        target_entropy=hyper(config.target_entropy_per_action * action_size),
+        init_temperature=hyper(1.0),
+        actor=networks.Actor(action_size, width, layer_norm=False),
+        critic=networks.Critic(width),
+        ensemble_size=2,
+        target_subset=2,
+        backup_actions=1,
+        entropy_backup=True,
+        actor_q="min",
+    )
+
+
+def initial_state(config: BehaviorConfig, env: envs.Environment, sac: SAC) -> TrainState:
+    """Returns a fresh learner, running environments and an empty buffer, with a seed axis of one."""
+    key_agent, key_env, key_run = jax.random.split(jax.random.key(config.seed), 3)
+    row = Transition.empty(env.obs_size, env.action_size)
+    state = TrainState(
+        agent=sac.init(key_agent, row.obs, row.action),
+        env=rollout.reset(env, key_env, config.num_envs),
+        buffer=replay.create(row, config.capacity // config.num_envs * config.num_envs, config.num_envs),
+        key=key_run,
+    )
+    return jax.tree.map(lambda x: x[None], state)
+
+
+def train(config: BehaviorConfig) -> None:
+    """Runs the training loop: chunk, evaluate, snapshot, checkpoint."""
+    env = envs.make(config.env, **config.task_options)
+    judge = envs.make(config.env)
+    sac = make_sac(config, env.action_size)
+    updates = max(1, round(config.utd * config.num_envs))
+    online = phases.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
+    transform = rollout.RewardTransform(hyper(config.reward_scale), hyper(0.0))
+    shared = phases.OnlineShared(jnp.asarray(0, jnp.int32), transform)
+    chunk_steps = config.eval_every // config.num_envs
+    chunk = phases.make_chunk(chunk_steps)
+
+    @jax.jit
+    def score(actor_params: Any, key: jax.Array) -> rollout.Episodes:
+        act = lambda obs, k: sac.policy(actor_params, obs).mode()  # noqa: E731
+        return rollout.evaluate(judge, act, key, config.eval_episodes)
+
+    config.run_dir.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(config), indent=2, default=str)
+    (config.run_dir / "config.json").write_text(text + "\n")
+    checkpoints = Checkpoints(config.run_dir / "checkpoints", keep=1)
+    state, clock = initial_state(config, env, sac), Clock.zero()
+    if (step := checkpoints.latest()) is not None:
+        state, clock = checkpoints.restore(step, (state, clock))
+        print(f"continuing at {int(clock.env_steps)} steps")
+
+    while int(clock.env_steps) < config.steps:
+        began = time.perf_counter()
+        state, clock, metrics = chunk(online, shared, state, clock)
+        done = int(clock.env_steps)
+        params = jax.tree.map(lambda x: x[0], state.agent.actor.params)
+        episodes = score(params, jax.random.key(done))
+        row = {
+            "steps": done,
+            "return": float(jnp.mean(episodes.returns)),
+            "return_std": float(jnp.std(episodes.returns)),
+            "length": float(jnp.mean(episodes.lengths)),
+            "x_velocity": float(jnp.mean(episodes.x_velocity)),
+            "seconds": round(time.perf_counter() - began, 1),
+        }
+        row |= {name: round(float(m.total[0] / m.weight[0]), 4) for name, m in metrics.items()}
+        print(json.dumps(row), flush=True)
+        behaviors.save(config.run_dir / "snapshots", f"{done:08d}", sac.actor, params, row)
+        checkpoints.save(done, (state, clock), row)
+
+
+if __name__ == "__main__":
+    train(tyro.cli(BehaviorConfig))

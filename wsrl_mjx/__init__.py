@@ -1,0 +1,1 @@
+"""WSRL on the accelerator: offline pretraining, warmup and high-UTD fine-tuning in compiled loops."""

@@ -1,0 +1,61 @@
+"""The contract of an algorithm, and the one way in which a network is updated."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from wsrl_mjx.types import Key, Learner, Metrics, Params, Transition
+
+
+class Algorithm(Protocol):
+    """A frozen bundle of hyper-parameters with pure methods over a separate state.
+
+    Real-valued hyper-parameters are float32 leaves, so that they can be vmapped and changed without a new
+    compilation. Methods see batches; they never see the environment, the replay or the loop.
+    """
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of what `update_critic` and `update_actor` return together."""
+        ...
+
+    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> Any:
+        """Returns a fresh state for observations shaped like `obs` [O] and actions like `action` [A]."""
+        ...
+
+    def act(self, state: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        """Returns actions [*, A] for observations [*, O]: sampled, or the mode."""
+        ...
+
+    def update_critic(self, state: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Moves the critics and their targets by one gradient step on `batch` [B]."""
+        ...
+
+    def update_actor(self, state: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Moves actor and temperature by one gradient step on `batch` [B]."""
+        ...
+
+
+def learner(params: Params) -> Learner:
+    """Returns `params` with a fresh Adam state."""
+    return Learner(params, optax.adam(0.0).init(params))
+
+
+def descend(
+    state: Learner, loss: Callable[[Params], tuple[jax.Array, Any]], learning_rate: jax.Array
+) -> tuple[Learner, jax.Array, Any]:
+    """Takes one Adam step down `loss`, a function of the parameters with an auxiliary output.
+
+    The optimizer is built here from the traced rate, so that none hides in its state.
+    """
+    (value, auxiliary), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
+    step, opt_state = optax.adam(learning_rate).update(gradient, state.opt_state)
+    return Learner(optax.apply_updates(state.params, step), opt_state), value, auxiliary
+
+
+def hyper(value: float) -> jax.Array:
+    """Returns a strongly typed float32 scalar; a weakly typed leaf would recompile the second call."""
+    return jnp.asarray(value, jnp.float32)

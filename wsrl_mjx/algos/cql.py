@@ -1,0 +1,129 @@
+"""Conservative Q-learning, CQL(H): SAC whose critics are pushed down on sampled actions.
+
+Kumar et al. 2020; with ten critics the conservative term acts on two of them, drawn per update, and the TD
+term on all (released WSRL code; ALGORITHMS §2.2). Evaluating only those two on the sampled actions is also
+what makes the update affordable.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from wsrl_mjx import losses, networks
+from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
+
+
+class CQLState(struct.PyTreeNode):
+    """SAC's state, and the multiplier of the conservative term where that is learned."""
+
+    sac: SACState
+    multiplier: Learner | None  # params: [] float32, softplus of it is alpha
+
+
+class CQL(struct.PyTreeNode):
+    """Hyper-parameters of CQL, and its methods (contract: `algos.base.Algorithm`)."""
+
+    sac: SAC
+    alpha: jax.Array  # weight of the conservative term, or its start where it is learned
+    alpha_lr: jax.Array
+    target_gap: jax.Array  # what the learned alpha keeps the gap at
+    sampled_actions: int = struct.field(pytree_node=False)  # from each of three sources
+    importance_sampling: bool = struct.field(pytree_node=False)
+    learn_alpha: bool = struct.field(pytree_node=False)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of both updates."""
+        return (*self.sac.metric_names, "cql/gap", "cql/alpha", "cql/below_floor")
+
+    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> CQLState:
+        """Returns fresh networks."""
+        multiplier = learner(jnp.log(jnp.expm1(self.alpha))) if self.learn_alpha else None
+        return CQLState(sac=self.sac.init(key, obs, action), multiplier=multiplier)
+
+    def act(self, state: CQLState, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        """Acts as SAC does."""
+        return self.sac.act(state.sac, obs, key, explore)
+
+    def update_critic(self, state: CQLState, batch: Transition, key: Key) -> tuple[CQLState, Metrics]:
+        """Takes one step on TD error plus alpha times the conservative gap."""
+        return self.update_critic_above(state, batch, key, floor=None)
+
+    def update_actor(self, state: CQLState, batch: Transition, key: Key) -> tuple[CQLState, Metrics]:
+        """Moves actor and temperature as SAC does."""
+        sac, metrics = self.sac.update_actor(state.sac, batch, key)
+        return state.replace(sac=sac), metrics
+
+    def hand_over(self, state: CQLState) -> SACState:
+        """Returns what SAC goes on with; the multiplier stays behind."""
+        return state.sac
+
+    def update_critic_above(
+        self, state: CQLState, batch: Transition, key: Key, floor: jax.Array | None
+    ) -> tuple[CQLState, Metrics]:
+        """Takes one critic step; policy actions' values are floored at `floor` [B] where given (Cal-QL)."""
+        key_target, key_action, key_subset = jax.random.split(key, 3)
+        target = self.sac.target(state.sac, batch, key_target)
+        action, log_density = self._sample_actions(state.sac, batch, key_action)
+        subset = jax.random.choice(
+            key_subset, self.sac.ensemble_size, (self.sac.target_subset,), replace=False
+        )
+        alpha = self._alpha(state)
+
+        def loss(params: Params):
+            q = networks.apply_ensemble(self.sac.critic, params, batch.obs, batch.action)  # [E, B]
+            chosen = jax.tree.map(lambda leaf: leaf[subset], params)
+            obs = jnp.broadcast_to(batch.obs, (*action.shape[:-1], batch.obs.shape[-1]))
+            q_sampled = networks.apply_ensemble(self.sac.critic, chosen, obs, action)  # [2, K, B]
+            q_sampled, below = self._floor(jnp.moveaxis(q_sampled, 1, -1), floor)  # [2, B, K]
+            if not self.importance_sampling:  # the data's own action is then one of the samples
+                q_sampled = jnp.concatenate([q_sampled, q[subset][..., None]], axis=-1)
+            soft_max = losses.cql_log_sum_exp(q_sampled, log_density, self.importance_sampling)
+            gap = losses.masked_mean(soft_max - q[subset], batch.valid)
+            conservative = alpha * (gap - self.target_gap) if self.learn_alpha else alpha * gap
+            td = losses.critic_loss(q, target, batch.valid)
+            return td + conservative, (td, losses.masked_mean(q, batch.valid), gap, below)
+
+        critic, _, (td, q, gap, below) = descend(state.sac.critic, loss, self.sac.critic_lr)
+        metrics = self.sac.critic_metrics(td, q, target, batch)
+        metrics |= {
+            "cql/gap": Average.of(gap),
+            "cql/alpha": Average.of(alpha),
+            "cql/below_floor": Average.of(losses.masked_mean(below, batch.valid)),
+        }
+        state = state.replace(sac=self.sac.move_critic(state.sac, critic))
+        return self._update_alpha(state, gap), metrics
+
+    def _sample_actions(self, state: SACState, batch: Transition, key: Key) -> tuple[jax.Array, jax.Array]:
+        """Draws actions [3n, B, A] (uniform, then pi at s, then pi at s'), log-densities [B, 3n]."""
+        key_uniform, key_here, key_next = jax.random.split(key, 3)
+        shape = (self.sampled_actions,)
+        uniform = jax.random.uniform(key_uniform, shape + batch.action.shape, minval=-1.0, maxval=1.0)
+        log_uniform = jnp.full(uniform.shape[:-1], -batch.action.shape[-1] * jnp.log(2.0))
+        here, log_here = self.sac.policy(state.actor.params, batch.obs).sample(key_here, shape)
+        after, log_after = self.sac.policy(state.actor.params, batch.next_obs).sample(key_next, shape)
+        action = jnp.concatenate([uniform, here, after])
+        log_density = jnp.concatenate([log_uniform, log_here, log_after])
+        return jax.lax.stop_gradient((action, log_density.T))
+
+    def _floor(self, q: jax.Array, floor: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+        """Floors the policy actions' values of `q` [E, B, 3n]; returns them and the share below, [B]."""
+        if floor is None:
+            return q, jnp.zeros(q.shape[1])
+        n = self.sampled_actions
+        lifted, below = losses.calibrate(q[..., n:], floor)
+        return jnp.concatenate([q[..., :n], lifted], axis=-1), jnp.sum(below, axis=-1) / q.shape[-1]
+
+    def _alpha(self, state: CQLState) -> jax.Array:
+        if state.multiplier is None:
+            return self.alpha
+        return jax.nn.softplus(state.multiplier.params)
+
+    def _update_alpha(self, state: CQLState, gap: jax.Array) -> CQLState:
+        """Raises a learned alpha while the gap is above its target (dual ascent)."""
+        if state.multiplier is None:
+            return state
+        loss = lambda raw: (-jax.nn.softplus(raw) * (gap - self.target_gap), None)  # noqa: E731
+        return state.replace(multiplier=descend(state.multiplier, loss, self.alpha_lr)[0])

@@ -1,0 +1,115 @@
+"""The named datasets: which behaviours roll out for a name, and where the result is kept."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from envs.base import Environment
+from wsrl_mjx import behaviors, cache, dataset
+from wsrl_mjx.config import DATASETS, DataConfig, choose
+from wsrl_mjx.dataset import Dataset
+from wsrl_mjx.rollout import Act
+
+MIXTURES: dict[str, tuple[str, ...]] = {
+    "random": ("random",),
+    "medium": ("medium",),
+    "expert": ("expert",),
+    "medium-expert": ("medium", "expert"),
+}
+
+Progress = Callable[[int], None]  # called with the number of rows collected so far
+
+
+def check(config: DataConfig, env_name: str) -> None:
+    """Checks that the dataset can be had, before anything is built or compiled.
+
+    Raises:
+        ValueError: neither a known name nor a folder; a behaviour that is not shipped; a replay dataset that
+            has not been made yet.
+    """
+    if Path(config.dataset).is_dir():
+        return
+    choose("dataset", config.dataset, (*DATASETS, "a folder"))
+    if config.dataset == "medium-replay":
+        return
+    for level in MIXTURES[config.dataset]:
+        if level != "random":
+            behaviors.load(behaviors.shipped_folder(env_name), level)
+
+
+def replay_folder(cache_folder: Path, env_name: str) -> Path:
+    """Returns where `scripts/train_behavior.py --save-replay` leaves the medium-replay dataset."""
+    return cache_folder / "datasets" / f"{env_name}-medium-replay"
+
+
+def obtain(
+    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress
+) -> tuple[Dataset, str]:
+    """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
+
+    Raises:
+        ValueError: see `check` and `dataset.load`.
+    """
+    if Path(config.dataset).is_dir():
+        return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
+    if config.dataset == "medium-replay":
+        return _medium_replay(env, cache_folder), "the run that made medium"
+    folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{_key(config, env)}"
+    if (folder / "card.json").is_file():
+        return dataset.load(folder, env), "the cache"
+    made = roll_out(config, env, on_progress)
+    dataset.save(folder, made)
+    return made, "fresh rollouts"
+
+
+def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dataset:
+    """Collects the dataset on the device, an equal share by each behaviour of the mixture."""
+    levels = MIXTURES[config.dataset]
+    parts, policies, done = [], [], 0
+    for index, level in enumerate(levels):
+        share = config.dataset_size // len(levels) + (index < config.dataset_size % len(levels))
+        act, card = policy(env, level)
+        seed = config.dataset_seed * len(levels) + index
+        report = lambda rows, before=done: on_progress(before + rows)  # noqa: E731
+        parts.append(dataset.collect(env, act, share, config.collect_envs, seed, report))
+        policies.append({"level": level, "transitions": share, "card": card})
+        done += share
+    rows = dataset.concatenate(parts)
+    card = dataset.make_card(env, rows, config.dataset, policies, config.dataset_seed)
+    return Dataset(rows, card)
+
+
+def policy(env: Environment, level: str) -> tuple[Act, dict[str, Any]]:
+    """Returns the behaviour `level` as it collects (sampled actions), and its card."""
+    if level == "random":
+        return behaviors.random_act(env.action_size), {"return_mean": None, "how": "uniform actions"}
+    behavior = behaviors.load(behaviors.shipped_folder(env.name), level)
+    return behavior.act(explore=True), behavior.card
+
+
+def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
+    folder = replay_folder(cache_folder, env.name)
+    if not (folder / "card.json").is_file():
+        card = behaviors.load(behaviors.shipped_folder(env.name), "medium").card
+        raise ValueError(
+            "dataset medium-replay is the replay buffer of the run that made medium, too large to ship; "
+            f"make it once with: {card['replay_command']}"
+        )
+    return dataset.load(folder, env)
+
+
+def _key(config: DataConfig, env: Environment) -> str:
+    """Returns the digest of what decides the rollouts."""
+    shipped = behaviors.shipped_folder(env.name)
+    levels = {
+        level: behaviors.digest(shipped, level) for level in MIXTURES[config.dataset] if level != "random"
+    }
+    return cache.key_of(
+        {
+            "env": env.fingerprint(),
+            "levels": levels,
+            "size": config.dataset_size,
+            "envs": config.collect_envs,
+            "seed": config.dataset_seed,
+        }
+    )

@@ -1,0 +1,128 @@
+"""The command line of `scripts/train.py`: flags, presets, and one clear message for bad input."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from wsrl_mjx import cache, catalog
+from wsrl_mjx.config import Config, flat_fields, replace_flat, validate
+from wsrl_mjx.console import Console
+from wsrl_mjx.presets import preset_config, resolve_preset
+from wsrl_mjx.run_folder import check_free, read_config
+
+BAD_INPUT = 2  # exit code
+
+
+@dataclass(frozen=True)
+class Command:
+    """Warm-start RL on MJX: pretrain offline, drop the data, warm up, fine-tune."""
+
+    config: tyro.conf.OmitArgPrefixes[Config] = field(default_factory=Config)
+    run_dir: Path | None = None
+    """Folder of this run; unset: the first free runs/<env>-<dataset>-<preset>-<number>."""
+    resume: bool = False
+    """Go on with the run in --run-dir, exactly where its newest checkpoint is."""
+    pretrained: Path | None = None
+    """A run folder whose finished pretraining to start from, at the switch."""
+    cache_dir: Path = field(default_factory=cache.default_folder)
+    """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    console = Console()
+    try:
+        command = parse(arguments)
+        _check_paths(command)
+        cache.enable_compilation_cache(command.cache_dir)
+        _announce(console, arguments, command.config)
+        _train(command, console)
+    except ValueError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> None:
+    """Prints one message to standard error and exits with code 2."""
+    print(f"error: {message}", file=sys.stderr)
+    raise SystemExit(BAD_INPUT)
+
+
+def parse(arguments: list[str]) -> Command:
+    """Returns the checked command.
+
+    Defaults come from the preset and the environment, or, with --resume, from the run's own config.
+
+    Raises:
+        ValueError: a value that cannot work. Unknown flags exit with code 2 and a suggestion.
+    """
+    typed = _peek(arguments)
+    if typed.resume:
+        if typed.run_dir is None:
+            raise ValueError("resume needs --run-dir: the folder of the run to go on with")
+        default = replace_flat(Config(), _as_fields(read_config(typed.run_dir)))
+    else:
+        default = preset_config(resolve_preset(typed.preset), typed.env)
+    command = tyro.cli(Command, args=arguments, default=Command(config=default), description=Command.__doc__)
+    config = command.config
+    if not typed.resume:
+        config = replace_flat(config, {"preset": resolve_preset(config.preset)})
+    validate(config)
+    catalog.check(config.data, config.env)
+    return Command(config, command.run_dir, command.resume, command.pretrained, command.cache_dir)
+
+
+@dataclass(frozen=True)
+class _Peek:
+    """The flags that decide the defaults of the others."""
+
+    env: str = Config.env
+    preset: str = "auto"
+    run_dir: Path | None = None
+    resume: bool = False
+
+
+def _peek(arguments: list[str]) -> _Peek:
+    known = [a for a in arguments if a not in ("-h", "--help")]
+    return tyro.cli(_Peek, args=known, return_unknown_args=True)[0]
+
+
+def _as_fields(saved: dict[str, Any]) -> dict[str, Any]:
+    """Returns a run's saved config with JSON's lists as the tuples they were."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
+
+
+def _check_paths(command: Command) -> None:
+    if command.run_dir is not None and not command.resume:
+        check_free(command.run_dir)
+    if command.pretrained is not None and not (command.pretrained / "pretrained").is_dir():
+        raise ValueError(f"pretrained {command.pretrained} is not a run with a finished pretraining")
+
+
+def _announce(console: Console, arguments: list[str], config: Config) -> None:
+    import jax
+
+    device = jax.local_devices()[0]
+    chosen = (
+        "chosen by --preset" if any(a.startswith("--preset") for a in arguments) else "chosen for this device"
+    )
+    console.say(f"preset {config.preset} ({chosen}), on {device.platform}: {device.device_kind}")
+
+
+def _train(command: Command, console: Console) -> None:
+    from wsrl_mjx.run import Run, RunOptions
+
+    run_dir = command.run_dir or _free_run_dir(command.config)
+    options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained)
+    console.say(f"run folder {run_dir}")
+    Run(command.config, options, console).train()
+
+
+def _free_run_dir(config: Config) -> Path:
+    dataset = Path(config.data.dataset).name
+    stem = f"{config.env.replace(':', '-')}-{dataset}-{config.preset}"
+    return next(p for n in range(1, 10_000) if not (p := Path("runs") / f"{stem}-{n}").exists())

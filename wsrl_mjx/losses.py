@@ -1,0 +1,81 @@
+"""Losses as arithmetic on arrays: nothing here knows a network, a state or an optimizer.
+
+Every mean is taken over the rows that have a value (`valid`), so that a row written for a non-finite
+simulation step weighs nothing.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def masked_mean(values: Float[Array, "*L B"], valid: Float[Array, " B"]) -> Float[Array, ""]:
+    """Returns the mean of `values` over leading axes and valid rows; 0 if no row is valid.
+
+    `where` comes before the sum, so that a non-finite value of an invalid row cannot pass.
+    """
+    weight = jnp.broadcast_to(valid, values.shape)
+    total = jnp.sum(jnp.where(weight > 0, values, 0.0))
+    return total / jnp.maximum(jnp.sum(weight), 1.0)
+
+
+def td_target(
+    reward: Float[Array, " B"],
+    terminated: Float[Array, " B"],
+    next_value: Float[Array, " B"],
+    discount: float | Array,
+) -> Float[Array, " B"]:
+    """Returns r + discount * (1 - terminated) * v(s'); a truncated row bootstraps like any other."""
+    return jax.lax.stop_gradient(reward + discount * (1.0 - terminated) * next_value)
+
+
+def critic_loss(
+    q: Float[Array, "E B"], target: Float[Array, " B"], valid: Float[Array, " B"]
+) -> Float[Array, ""]:
+    """Returns the mean squared TD error over ensemble and batch (ALGORITHMS §1, WSRL online update)."""
+    return masked_mean(jnp.square(q - target), valid)
+
+
+def actor_loss(
+    log_prob: Float[Array, " B"],
+    q: Float[Array, " B"],
+    temperature: float | Array,
+    valid: Float[Array, " B"],
+) -> Float[Array, ""]:
+    """Returns mean[temperature * log pi(a|s) - Q(s, a)] for reparameterised actions (SAC)."""
+    return masked_mean(temperature * log_prob - q, valid)
+
+
+def temperature_loss(
+    temperature: float | Array, entropy: float | Array, target_entropy: float | Array
+) -> Float[Array, ""]:
+    """Returns temperature * (entropy - target): positive slope, so too much entropy lowers it (SAC)."""
+    return temperature * jax.lax.stop_gradient(entropy - target_entropy)
+
+
+def cql_log_sum_exp(
+    q: Float[Array, "E B K"], log_density: Float[Array, "B L"], importance_sampling: bool
+) -> Float[Array, "E B"]:
+    """Returns the soft maximum of CQL(H) over K sampled actions.
+
+    With importance sampling the actions' log-densities are subtracted; without, log K is, for each of the K
+    entries (Kumar et al. 2020, appendix F; ALGORITHMS §2.2).
+    """
+    correction = log_density if importance_sampling else jnp.log(float(q.shape[-1]))
+    return jax.nn.logsumexp(q - correction, axis=-1)
+
+
+def calibrate(
+    q: Float[Array, "E B K"], mc_return: Float[Array, " B"]
+) -> tuple[Float[Array, "E B K"], Float[Array, "B K"]]:
+    """Returns max(Q, G) and the share of critics below G: Cal-QL's floor (Nakamoto et al. 2023, eq. 3).
+
+    The gradient does not pass where the floor acts. A floor of minus infinity does nothing.
+    """
+    floor = mc_return[None, :, None]
+    return jnp.maximum(q, floor), jnp.mean(q < floor, axis=0)
+
+
+def polyak(target, online, rate: float | Array):
+    """Returns (1 - rate) * target + rate * online, leaf by leaf."""
+    return jax.tree.map(lambda t, o: t + rate * (o - t), target, online)

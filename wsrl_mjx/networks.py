@@ -1,0 +1,126 @@
+"""Function approximators: MLP with LayerNorm, critic ensemble, tanh-Gaussian policy."""
+
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax import struct
+from jaxtyping import Array, Float
+
+from wsrl_mjx.types import Key, Params
+
+StdMode = Literal["state", "global"]
+MIN_STD, MAX_STD = 1e-5, 10.0
+LOG_2 = 0.6931471805599453
+
+
+class MLP(nn.Module):
+    """Dense, LayerNorm, ReLU for each hidden layer, the last one included (ALGORITHMS §3)."""
+
+    hidden: tuple[int, ...]
+    layer_norm: bool = True
+    last_hidden_gain: float = 2**0.5
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [*, I] to [*, hidden[-1]]."""
+        for index, width in enumerate(self.hidden):
+            last = index == len(self.hidden) - 1
+            gain = self.last_hidden_gain if last else 2**0.5
+            x = nn.Dense(width, kernel_init=nn.initializers.orthogonal(gain))(x)
+            if self.layer_norm:
+                x = nn.LayerNorm(epsilon=1e-6)(x)
+            x = nn.relu(x)
+        return x
+
+
+class Critic(nn.Module):
+    """Q(s, a): an MLP on the concatenated observation and action, and a linear head."""
+
+    hidden: tuple[int, ...]
+    layer_norm: bool = True
+
+    @nn.compact
+    def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
+        """Maps [*, O], [*, A] to [*]."""
+        hidden = MLP(self.hidden, self.layer_norm)(jnp.concatenate([obs, action], axis=-1))
+        head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(2**0.5))
+        return jnp.squeeze(head(hidden), axis=-1)
+
+
+def init_ensemble(critic: Critic, size: int, key: Key, obs: jax.Array, action: jax.Array) -> Params:
+    """Returns the parameters of `size` independent critics, each leaf with a leading E axis."""
+    return jax.vmap(lambda k: critic.init(k, obs, action))(jax.random.split(key, size))
+
+
+def apply_ensemble(
+    critic: Critic, params: Params, obs: Float[Array, "*B O"], action: Float[Array, "*B A"]
+) -> Float[Array, "E *B"]:
+    """Evaluates every critic of `params` on the same rows."""
+    return jax.vmap(critic.apply, in_axes=(0, None, None))(params, obs, action)  # pyright: ignore[reportReturnType]
+
+
+def choose_critics(params: Params, size: int, subset: int, key: Key) -> Params:
+    """Returns the parameters of `subset` critics, drawn without replacement (REDQ).
+
+    Gathering parameters first means that the others are never evaluated.
+    """
+    if subset == size:
+        return params
+    chosen = jax.random.choice(key, size, (subset,), replace=False)
+    return jax.tree.map(lambda leaf: leaf[chosen], params)
+
+
+class TanhGaussian(struct.PyTreeNode):
+    """A diagonal Gaussian squashed by tanh: the distribution of actions in (-1, 1)."""
+
+    mean: jax.Array  # [*, A] before the squash
+    std: jax.Array  # [*, A]
+
+    def mode(self) -> jax.Array:
+        """Returns tanh of the mean, the deterministic action."""
+        return jnp.tanh(self.mean)
+
+    def sample(self, key: Key, shape: tuple[int, ...] = ()) -> tuple[jax.Array, jax.Array]:
+        """Draws actions [*shape, *, A] and their log-densities [*shape, *], reparameterised."""
+        noise = jax.random.normal(key, shape + self.mean.shape)
+        pre_tanh = self.mean + self.std * noise
+        log_normal = -0.5 * jnp.square(noise) - jnp.log(self.std) - 0.5 * jnp.log(2.0 * jnp.pi)
+        return jnp.tanh(pre_tanh), jnp.sum(log_normal - _log_tanh_slope(pre_tanh), axis=-1)
+
+    def log_prob(self, action: jax.Array) -> jax.Array:
+        """Returns the log-density of `action` [*, A]; actions at the border are moved inside by 1e-5."""
+        pre_tanh = jnp.arctanh(jnp.clip(action, -1.0 + 1e-5, 1.0 - 1e-5))
+        noise = (pre_tanh - self.mean) / self.std
+        log_normal = -0.5 * jnp.square(noise) - jnp.log(self.std) - 0.5 * jnp.log(2.0 * jnp.pi)
+        return jnp.sum(log_normal - _log_tanh_slope(pre_tanh), axis=-1)
+
+
+def _log_tanh_slope(x: jax.Array) -> jax.Array:
+    """Returns log(1 - tanh(x)^2) in a form that stays finite for large |x|."""
+    return 2.0 * (LOG_2 - x - jax.nn.softplus(-2.0 * x))
+
+
+class Actor(nn.Module):
+    """pi(a|s): a tanh-Gaussian whose std depends on the state, or is one free vector ("global")."""
+
+    action_size: int
+    hidden: tuple[int, ...]
+    layer_norm: bool = True
+    std_mode: StdMode = "state"
+    last_hidden_gain: float = 1e-2
+
+    @nn.compact
+    def __call__(self, obs: jax.Array) -> TanhGaussian:
+        """Maps [*, O] to a distribution over [*, A]."""
+        hidden = MLP(self.hidden, self.layer_norm, self.last_hidden_gain)(obs)
+        init = nn.initializers.orthogonal(2**0.5)
+        mean = nn.Dense(self.action_size, kernel_init=init)(hidden)
+        if self.std_mode == "state":
+            log_std = nn.Dense(self.action_size, kernel_init=init)(hidden)
+        else:
+            log_std = self.param("log_std", nn.initializers.zeros, (self.action_size,))
+        # Clipped before the exponential: the same values, and no infinity times zero in the gradient.
+        std = jnp.exp(jnp.clip(log_std, jnp.log(MIN_STD), jnp.log(MAX_STD)))
+        return TanhGaussian(mean=mean, std=jnp.broadcast_to(std, mean.shape))

@@ -1,0 +1,162 @@
+"""The two phases as pure steps, and the compiled chunk that scans them.
+
+A phase is a small static bundle with `step(shared, state, clock) -> (state, clock, metrics)` for one seed.
+`compile_chunk` scans it, maps it over seeds and jits it; every program of this project is made there.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from envs.base import Environment
+from wsrl_mjx import replay, rollout
+from wsrl_mjx.algos.base import Algorithm
+from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
+
+
+class Phase(Protocol):
+    """One kind of step."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of every step."""
+        ...
+
+    def step(self, shared: Any, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
+        """Advances one seed by one step. `shared` and `clock` are common to all seeds."""
+        ...
+
+
+class Pretrain(struct.PyTreeNode):
+    """One offline gradient step: critics, then actor, on one minibatch of the dataset."""
+
+    algorithm: Any  # Algorithm
+    batch_size: int = struct.field(pytree_node=False)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of every step."""
+        return self.algorithm.metric_names
+
+    def step(self, shared: Transition, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
+        """Draws a minibatch from `shared`, the dataset [D], and updates critics and actor once."""
+        key, key_sample, key_critic, key_actor = jax.random.split(state.key, 4)
+        index = jax.random.randint(key_sample, (self.batch_size,), 0, shared.reward.shape[0])
+        batch = replay.gather(shared, index)
+        agent, critic_metrics = self.algorithm.update_critic(state.agent, batch, key_critic)
+        agent, actor_metrics = self.algorithm.update_actor(agent, batch, key_actor)
+        clock = clock.replace(updates=clock.updates + 1)
+        return state.replace(agent=agent, key=key), clock, critic_metrics | actor_metrics
+
+
+class OnlineShared(struct.PyTreeNode):
+    """What an online step reads and never writes."""
+
+    warmup_steps: jax.Array  # [] int32, traced: changing it compiles nothing
+    reward_transform: rollout.RewardTransform
+
+
+class Online(struct.PyTreeNode):
+    """Act, step, insert; and, after the warmup, U critic updates and the actor updates that go with them.
+
+    The updates stand under a `lax.cond` whose predicate reads the unbatched clock alone, so that `vmap`
+    over seeds keeps a real branch. The buffer is an operand of that branch and never its result.
+    """
+
+    algorithm: Any  # Algorithm
+    env: Environment = struct.field(pytree_node=False)
+    num_envs: int = struct.field(pytree_node=False)
+    updates: int = struct.field(pytree_node=False)  # critic updates per vector step: utd * num_envs
+    critics_per_actor: int = struct.field(pytree_node=False)  # critic updates per actor update
+    batch_size: int = struct.field(pytree_node=False)  # rows of one critic update
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of every step."""
+        return (*rollout.STEP_METRICS, *self.algorithm.metric_names)
+
+    def step(
+        self, shared: OnlineShared, state: TrainState, clock: Clock
+    ) -> tuple[TrainState, Clock, Metrics]:
+        """Takes one vector step in the environments, and updates when the warmup is over."""
+        key, key_act, key_update = jax.random.split(state.key, 3)
+        act = lambda obs, k: self.algorithm.act(state.agent, obs, k, explore=True)  # noqa: E731
+        env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
+        buffer = replay.insert(state.buffer, rows, clock.env_steps)
+        env_steps = clock.env_steps + self.num_envs
+        # One full round of distinct draws is asked for in every arm: without it, "no warmup" would train
+        # on a thousand copies of one row.
+        learning = env_steps >= jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
+        agent, learner_metrics = jax.lax.cond(
+            learning, self._update, self._keep, state.agent, buffer, env_steps, key_update
+        )
+        clock = Clock(env_steps, clock.updates + jnp.where(learning, self.updates, 0))
+        state = TrainState(agent=agent, env=env, buffer=buffer, key=key)
+        return state, clock, metrics | learner_metrics
+
+    def _update(
+        self, agent: Any, buffer: replay.ReplayBuffer, inserted: jax.Array, key: Key
+    ) -> tuple[Any, Metrics]:
+        """Runs all updates of one vector step; the rows of all of them are gathered at once."""
+        key_sample, key_update = jax.random.split(key)
+        rounds = self.updates // self.critics_per_actor
+        shape = (rounds, self.critics_per_actor, self.batch_size)
+        batches = replay.sample(buffer, key_sample, shape, inserted)
+        keys = jax.random.split(key_update, (rounds, self.critics_per_actor + 1))
+
+        def critic_update(agent, scanned):
+            batch, key = scanned
+            return self.algorithm.update_critic(agent, batch, key)
+
+        def round_of_updates(agent, scanned):
+            batch, keys = scanned
+            agent, critic_metrics = jax.lax.scan(critic_update, agent, (batch, keys[:-1]))
+            merged = jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), batch)
+            agent, actor_metrics = self.algorithm.update_actor(agent, merged, keys[-1])
+            return agent, _sum(critic_metrics) | actor_metrics
+
+        agent, metrics = jax.lax.scan(round_of_updates, agent, (batches, keys))
+        return agent, _sum(metrics)
+
+    def _keep(
+        self, agent: Any, buffer: replay.ReplayBuffer, inserted: jax.Array, key: Key
+    ) -> tuple[Any, Metrics]:
+        """The warmup's branch: the agent stays as it is, bit for bit."""
+        del buffer, inserted, key
+        return agent, zero_metrics(self.algorithm.metric_names)
+
+
+def zero_metrics(names: tuple[str, ...]) -> Metrics:
+    """Returns averages of nothing."""
+    return {name: Average.zero() for name in names}
+
+
+def _sum(metrics: Metrics) -> Metrics:
+    """Adds up averages along their leading axis."""
+    return jax.tree.map(lambda x: jnp.sum(x, axis=0), metrics)
+
+
+Chunk = Callable[[Phase, Any, TrainState, Clock], tuple[TrainState, Clock, Metrics]]
+
+
+def make_chunk(length: int) -> Chunk:
+    """Returns a jitted function that advances all seeds by `length` steps of a phase.
+
+    Its state has a leading S axis and is donated; `shared` and the clock have none. Metrics come back as
+    averages over the chunk, [S].
+    """
+
+    def one_seed(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+        def body(carry, _):
+            state, clock, totals = carry
+            state, clock, metrics = phase.step(shared, state, clock)
+            return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None
+
+        start = (state, clock, zero_metrics(phase.metric_names))
+        return jax.lax.scan(body, start, length=length)[0]
+
+    over_seeds = jax.vmap(one_seed, in_axes=(None, None, 0, None), out_axes=(0, None, 0))
+    return jax.jit(over_seeds, donate_argnames="state")

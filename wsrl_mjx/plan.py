@@ -1,0 +1,61 @@
+"""The resolved plan of a run, shown before anything compiles: phases, steps, sizes, memory."""
+
+from typing import Any
+
+import jax
+
+from envs.base import Environment
+from wsrl_mjx.config import Config
+from wsrl_mjx.console import Console, size
+from wsrl_mjx.recipes import Recipe
+from wsrl_mjx.types import Transition
+
+
+def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> None:
+    """Prints phases and memory."""
+    offline, online, agent = config.offline, config.online, config.agent
+    fine_tuning = online.online_steps - online.warmup_steps
+    updates = f"{online.utd:g} critic updates a step, batch {online.batch_size}"
+    rows = [
+        ["data", f"{config.data.dataset_size:,}", "transitions", config.data.dataset],
+        [
+            "pretraining",
+            f"{offline.offline_steps:,}",
+            "gradient steps",
+            f"{offline.offline_algo}, batch {offline.offline_batch_size}, then the data is dropped",
+        ],
+        ["warmup", f"{online.warmup_steps:,}", "env steps", "the frozen pretrained policy, no updates"],
+        ["fine-tuning", f"{fine_tuning:,}", "env steps", f"sac, {updates}"],
+    ]
+    seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"
+    console.table(
+        f"Plan: {config.env}, preset {config.preset}, {seeds}", ["phase", "count", "of", "how"], rows
+    )
+    width = "-".join(map(str, agent.critic_hidden))
+    console.say(
+        f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "
+        f"observation {env.obs_size}, action {env.action_size}"
+    )
+    parts = memory(config, env, recipe)
+    total = size(sum(parts.values()))
+    console.say(f"memory: {', '.join(f'{name} {size(b)}' for name, b in parts.items())}; {total} in all")
+
+
+def memory(config: Config, env: Environment, recipe: Recipe) -> dict[str, int]:
+    """Returns the bytes of what stays on the device, for all seeds, without computing anything."""
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    begun = jax.eval_shape(recipe.begin, key)
+    switched = jax.eval_shape(recipe.switch, begun)
+    row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
+    seeds = config.num_seeds
+    return {
+        "dataset (until the switch)": bytes_of(row) * config.data.dataset_size,
+        "replay": bytes_of(switched.buffer) * seeds,
+        "learner": bytes_of(begun.agent) * seeds,
+        "environments": bytes_of(switched.env) * seeds,
+    }
+
+
+def bytes_of(tree: Any) -> int:
+    """Returns the bytes of all arrays of a pytree of arrays or shapes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

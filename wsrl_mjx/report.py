@@ -1,0 +1,156 @@
+"""What a run leaves for people: the summary, the table of returns before and after, the learning curve."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from envs.base import ReferenceScores
+from wsrl_mjx.config import Config
+from wsrl_mjx.console import Console, duration
+from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
+PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relative to the online part
+
+Curve = tuple[np.ndarray, np.ndarray]  # steps [T], values [T, S]
+
+
+def write(
+    path: Path, config: Config, reference: ReferenceScores | None, facts: dict[str, Any], console: Console
+) -> None:
+    """Writes summary.json and learning_curve.png into the run folder, and prints the table."""
+    rows = read_metrics(path)
+    summary = summarize(rows, config, reference, facts)
+    RunFolder(path).write_json("summary.json", summary)
+    figure = learning_curve(rows, config, reference, facts["behavior_return"])
+    figure.savefig(path / "learning_curve.png", dpi=130)
+    print_summary(summary, console)
+    console.say(f"written to {path}: summary.json, learning_curve.png, metrics.csv, checkpoints")
+
+
+def curve(rows: list[Row], phase: str, name: str) -> Curve:
+    """Returns one metric of one phase over its steps; seeds without a row at a step are NaN there."""
+    chosen = [(step, seed, value) for p, step, seed, n, value in rows if p == phase and n == name]
+    steps = sorted({step for step, _, _ in chosen})
+    seeds = sorted({seed for _, seed, _ in chosen})
+    values = np.full((len(steps), len(seeds)), np.nan)
+    row_of, column_of = {s: i for i, s in enumerate(steps)}, {s: i for i, s in enumerate(seeds)}
+    for step, seed, value in chosen:
+        values[row_of[step], column_of[seed]] = value
+    return np.array(steps), values
+
+
+def summarize(
+    rows: list[Row], config: Config, reference: ReferenceScores | None, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the run in numbers: per seed, and the cost."""
+    steps, returns = curve(rows, "online", "eval/return")
+    after = steps > 0
+    milestones = {
+        "pretrained": returns[0],
+        "lowest_after_switch": returns[after].min(axis=0),
+        "final": returns[-1],
+    }
+    per_seed = {
+        str(seed): {name: _with_score(values[i], reference) for name, values in milestones.items()}
+        for i, seed in enumerate(config.seeds)
+    }
+    online_seconds = facts["seconds"].get("warmup", 0.0) + facts["seconds"].get("fine-tuning", 0.0)
+    online_steps = config.online.online_steps * config.num_seeds
+    return {
+        "env": config.env,
+        "preset": config.preset,
+        "behavior": _with_score(facts["behavior_return"], reference),
+        "seeds": per_seed,
+        "seconds": {name: round(value, 2) for name, value in facts["seconds"].items()},
+        "compile_seconds": facts["compile_seconds"],
+        "online_steps_per_second": round(online_steps / max(online_seconds, 1e-9), 1),
+        "offline_rows": facts["dataset_rows"],
+        "dataset_digest": facts["dataset_digest"],
+        "pretraining_from": facts["pretraining_from"],
+    }
+
+
+def print_summary(summary: dict[str, Any], console: Console) -> None:
+    """Prints returns before and after, one line a seed, and where the time went."""
+    names = ("pretrained", "lowest_after_switch", "final")
+    header = ["seed", "behavior data", "pretrained", "lowest after the switch", "final"]
+    data = _show(summary["behavior"])
+    table = [[seed, data, *(_show(entry[n]) for n in names)] for seed, entry in summary["seeds"].items()]
+    scored = summary["behavior"]["score"] is not None
+    console.table("Return" + (" (normalised score)" if scored else ""), header, table)
+    spent = ", ".join(f"{name} {duration(value)}" for name, value in summary["seconds"].items())
+    compiled = duration(sum(summary["compile_seconds"].values()))
+    console.say(f"time: {spent}; compilation {compiled}")
+
+
+def learning_curve(
+    rows: list[Row], config: Config, reference: ReferenceScores | None, behavior_return: float
+) -> Figure:
+    """Returns two panels over online steps: the score (or return), and the critics' mean Q."""
+    with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        normalize = reference.normalize if reference else (lambda x: x)
+        _draw(left, config, rows, "eval/return", BLUE, normalize)
+        if np.isfinite(behavior_return):
+            left.axhline(normalize(behavior_return), color=GREY, linestyle="--", linewidth=1)
+            left.annotate(
+                "behavior data", (1.0, normalize(behavior_return)), xycoords=("axes fraction", "data"),
+                ha="right", va="bottom", color=GREY, fontsize=9,
+            )  # fmt: skip
+        left.set_ylabel("normalised score" if reference else "return")
+        _draw(right, config, rows, "critic/q", ORANGE, lambda x: x)
+        right.set_ylabel("mean Q on the training batches")
+        title = (
+            f"{config.env}, {config.data.dataset} data, {config.num_seeds} seed(s), preset {config.preset}"
+        )
+        figure.suptitle(f"WSRL: {title}", fontsize=11)
+    return figure
+
+
+def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, scale: Any) -> None:
+    """Draws mean and spread over seeds: pretraining left of the switch, warmup shaded, then fine-tuning."""
+    width = PRETRAINING_SHARE * config.online.online_steps
+    steps, values = curve(rows, "pretrain", name)
+    online_steps, online = curve(rows, "online", name)
+    before = (steps / config.offline.offline_steps - 1.0) * width
+    if name.startswith("eval/") and len(online_steps):  # the switch itself is the pretraining's last point
+        before = np.append(before, 0.0)
+        values = np.concatenate([values, online[:1]]) if values.size else online[:1]
+    _draw_seeds(axes, before, scale(values), color, linestyle=":")
+    _draw_seeds(axes, online_steps, scale(online), color, linestyle="-")
+    axes.axvline(0, color="black", linewidth=1)
+    axes.axvspan(0, config.online.warmup_steps, color=GREY, alpha=0.13, linewidth=0)
+    top = axes.get_xaxis_transform()
+    axes.text(-0.02 * width, 1.01, "pretraining", transform=top, ha="right", fontsize=9, color=GREY)
+    label = "warmup, fine-tuning" if config.online.warmup_steps else "fine-tuning"
+    axes.text(0.0, 1.01, f"switch: {label}", transform=top, ha="left", fontsize=9, color=GREY)
+    axes.set_xlim(-width, config.online.online_steps)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= config.online.online_steps])
+    axes.set_xlabel(
+        f"environment steps since the switch ({config.offline.offline_steps:,} gradient steps before)"
+    )
+
+
+def _draw_seeds(axes: Axes, steps: np.ndarray, values: np.ndarray, color: str, linestyle: str) -> None:
+    if not len(steps):
+        return
+    for seed in range(values.shape[1]):
+        axes.plot(steps, values[:, seed], color=color, alpha=0.3, linewidth=0.8, linestyle=linestyle)
+    seen = ~np.all(np.isnan(values), axis=1)
+    axes.plot(steps[seen], np.nanmean(values[seen], axis=1), color=color, linewidth=2, linestyle=linestyle)
+
+
+def _with_score(value: float, reference: ReferenceScores | None) -> dict[str, float | None]:
+    score = float(reference.normalize(value)) if reference else None
+    return {"return": float(value), "score": score}
+
+
+def _show(entry: dict[str, Any]) -> str:
+    score = "" if entry["score"] is None else f" ({entry['score']:.1f})"
+    return f"{entry['return']:,.0f}{score}"

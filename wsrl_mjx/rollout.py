@@ -1,0 +1,116 @@
+"""Running a policy in an environment: one vector step with its transition, and whole episodes."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from envs.base import Environment, EnvState
+from wsrl_mjx.types import Average, Key, Metrics, Transition
+
+Act = Callable[[jax.Array, Key], jax.Array]  # observations [N, O], key -> actions [N, A]
+
+STEP_METRICS = ("train/episode_return", "train/episode_length", "train/non_finite")
+ACTION_LIMIT = 0.99999  # keeps the log-density of a stored action finite
+
+
+class RewardTransform(struct.PyTreeNode):
+    """The learner's reward is scale * reward + bias. Applied here and nowhere else."""
+
+    scale: jax.Array  # [] float32
+    bias: jax.Array  # [] float32
+
+    def __call__(self, reward: jax.Array) -> jax.Array:
+        """Returns the learner's reward for the task's."""
+        return self.scale * reward + self.bias
+
+
+def reset(env: Environment, key: Key, num_envs: int) -> EnvState:
+    """Returns `num_envs` fresh environments, [N]."""
+    return jax.vmap(env.reset)(jax.random.split(key, num_envs))
+
+
+def act_and_step(
+    env: Environment, act: Act, state: EnvState, key: Key, transform: RewardTransform
+) -> tuple[EnvState, Transition, Metrics]:
+    """Takes one step in every environment, and returns what happened as rows for a buffer, [N]."""
+    action = jnp.clip(act(state.obs, key), -ACTION_LIMIT, ACTION_LIMIT)
+    stepped = jax.vmap(env.step)(state, action)
+    return stepped, transition(state, action, stepped, transform), step_metrics(stepped)
+
+
+def transition(
+    state: EnvState, action: jax.Array, stepped: EnvState, transform: RewardTransform
+) -> Transition:
+    """Returns rows [N]. A row of a non-finite step is all zeros, with valid 0: nothing can leak from it."""
+    rows = Transition(
+        obs=state.obs,
+        action=action,
+        reward=transform(stepped.reward),
+        next_obs=stepped.final_obs,
+        terminated=stepped.terminated.astype(jnp.float32),
+        truncated=stepped.truncated.astype(jnp.float32),
+        valid=stepped.valid.astype(jnp.float32),
+    )
+
+    def clean(leaf: jax.Array) -> jax.Array:
+        valid = stepped.valid.reshape((-1,) + (1,) * (leaf.ndim - 1))
+        return jnp.where(valid, leaf, jnp.zeros_like(leaf))
+
+    return jax.tree.map(clean, rows)
+
+
+def step_metrics(stepped: EnvState) -> Metrics:
+    """Returns return and length of the episodes that ended in this step, and the share of lost rows."""
+    ended = (stepped.terminated | stepped.truncated).astype(jnp.float32)
+    count = jnp.sum(ended)
+
+    def over_ended(name: str) -> Average:
+        return Average(jnp.sum(jnp.where(ended > 0, stepped.metrics[name], 0.0)), count)
+
+    return {
+        "train/episode_return": over_ended("episode_return"),
+        "train/episode_length": over_ended("episode_length"),
+        "train/non_finite": Average.of(1.0 - jnp.mean(stepped.valid.astype(jnp.float32))),
+    }
+
+
+class Episodes(struct.PyTreeNode):
+    """What finished episodes show, one row each."""
+
+    returns: jax.Array  # [N] undiscounted, the task's own reward
+    lengths: jax.Array  # [N] float32
+    x_velocity: jax.Array  # [N] mean forward speed in m/s, 0 where the task has none
+    valid: jax.Array  # [N] bool: False where the simulation became non-finite
+
+
+def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> Episodes:
+    """Plays `episodes` whole episodes side by side and returns their scores."""
+    key_reset, key_run = jax.random.split(key)
+    start = reset(env, key_reset, episodes)
+    zeros = jnp.zeros(episodes)
+    scores = Episodes(zeros, zeros, zeros, jnp.ones(episodes, bool))
+
+    def going_on(carry):
+        _, _, running, steps, _ = carry
+        return jnp.any(running) & (steps < env.time_limit)
+
+    def advance(carry):
+        state, scores, running, steps, key = carry
+        key, key_act = jax.random.split(key)
+        stepped = jax.vmap(env.step)(state, act(state.obs, key_act))
+        count = running.astype(jnp.float32)
+        speed = stepped.metrics.get("x_velocity", zeros)
+        scores = Episodes(
+            returns=scores.returns + count * stepped.reward,
+            lengths=scores.lengths + count,
+            x_velocity=scores.x_velocity + count * speed,
+            valid=scores.valid & (stepped.valid | ~running),
+        )
+        running = running & ~(stepped.terminated | stepped.truncated | ~stepped.valid)
+        return stepped, scores, running, steps + 1, key
+
+    carry = (start, scores, jnp.ones(episodes, bool), jnp.zeros((), jnp.int32), key_run)
+    _, scores, _, _, _ = jax.lax.while_loop(going_on, advance, carry)
+    return scores.replace(x_velocity=scores.x_velocity / jnp.maximum(scores.lengths, 1.0))

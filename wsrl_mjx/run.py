@@ -1,0 +1,319 @@
+"""Runs an experiment: the loop over compiled chunks, with evaluation, logging and checkpoints between them.
+
+The only module that touches clock, disk and console. What is computed is in `phases` and `recipes`.
+"""
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import envs
+from wsrl_mjx import cache, catalog, dataset, phases, plan, recipes, report, rollout
+from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx.config import Config, evaluation_points, flat_fields
+from wsrl_mjx.console import Console, size
+from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
+from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run lives and what it starts from; nothing here changes a number."""
+
+    run_dir: Path
+    cache_dir: Path
+    resume: bool = False
+    pretrained: Path | None = None
+
+
+@dataclass
+class Facts:
+    """What the summary needs to know of phases that are over. Saved with every checkpoint."""
+
+    dataset_rows: int = 0
+    dataset_digest: str = ""
+    behavior_return: float = float("nan")
+    pretraining_from: str = "this run"
+    seconds: dict[str, float] = field(default_factory=dict)  # wall time by phase, without compilation
+    compile_seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Run:
+    """One experiment under way: settings, programs and writers. The training state is passed around."""
+
+    def __init__(self, config: Config, options: RunOptions, console: Console) -> None:
+        self.config, self.options, self.console = config, options, console
+        self.env = envs.make(config.env)
+        self.recipe = recipes.wsrl(config, self.env)
+        self.facts = Facts()
+        flat = flat_fields(config)
+        opened = RunFolder.reopen if options.resume else RunFolder.create
+        self.folder = opened(options.run_dir, _as_json(flat))
+        self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
+        self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
+        self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
+        self._evaluate = jax.jit(jax.vmap(self._evaluate_one))
+        self._programs: dict[str, Any] = {}
+
+    # -- phases -------------------------------------------------------------------------------------------
+
+    def train(self) -> None:
+        """Runs, or goes on with, all phases, and writes the report."""
+        plan.show(self.console, self.config, self.env, self.recipe)
+        phase, step, state, clock = self._start_or_resume()
+        if phase == "pretrain":
+            state = self._pretrain(state, clock, step)
+            state = jax.jit(jax.vmap(self.recipe.switch))(state)
+            clock, step = Clock.zero(), 0
+            self._evaluate_online(state, 0)
+        if step < self.config.online.online_steps:
+            self._fine_tune(state, clock, step)
+        else:
+            self.console.say(f"{self.options.run_dir} is finished: {step:,} online steps are done")
+        report.write(self.folder.path, self.config, self.env.reference, asdict(self.facts), self.console)
+        self.folder.close()
+        self.checkpoints.close()
+
+    def _start_or_resume(self) -> tuple[str, int, TrainState, Clock]:
+        """Returns phase, step, state and clock of a fresh start or of the newest checkpoint."""
+        begin = jax.vmap(self.recipe.begin)
+        newest = self.checkpoints.latest() if self.options.resume else None
+        if newest is None:
+            if self.options.resume:
+                self.folder.cut_metrics(self.folder.header_size())
+            return "pretrain", 0, jax.jit(begin)(self._keys()), Clock.zero()
+        meta = self.checkpoints.meta(newest)
+        self.facts = Facts(**meta["facts"])
+        self.folder.cut_metrics(meta["metrics_size"])
+        like = jax.eval_shape(begin, self._keys())
+        if meta["phase"] == "online":
+            like = jax.eval_shape(jax.vmap(self.recipe.switch), like)
+        state, clock = self.checkpoints.restore(newest, (like, Clock.zero()))
+        self.console.say(f"resuming in {meta['phase']} at step {meta['step']:,}")
+        return meta["phase"], meta["step"], state, clock
+
+    def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
+        """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
+        found = self._find_pretrained(state, clock)
+        if found is not None:
+            return found
+        data = self._load_data()
+        phase, every = self.recipe.pretrain, self.config.evaluation
+        total = self.config.offline.offline_steps
+        program = self._compiled("pretraining", self._chunk, phase, data, state, clock)
+        with self.console.progress("pretraining", total, step, "gradient steps") as progress:
+            for done in range(step + every.chunk_steps, total + 1, every.chunk_steps):
+                began = time.perf_counter()
+                state, clock, metrics = program(phase, data, state, clock)
+                self._log("pretrain", done, metrics)
+                self._spent("pretraining", began)
+                if done % every.pretrain_eval_every == 0 and done < total:
+                    progress.score(self._evaluate_and_log("pretrain", done, state))
+                if done % every.checkpoint_every == 0 or done == total:
+                    self._checkpoint("pretrain", done, done, (state, clock))
+                progress.advance_to(done)
+        self._keep_pretrained(state, clock)
+        self._drop(data)
+        return state
+
+    def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
+        """Runs warmup and fine-tuning, one compiled program, to the end."""
+        online, every = self.config.online, self.config.evaluation
+        points = set(evaluation_points(self.config))
+        phase, shared = self.recipe.online, self.recipe.shared
+        program = self._compiled("fine-tuning", self._online_chunk, phase, shared, state, clock)
+        with self.console.progress("warmup", online.online_steps, step, "env steps") as progress:
+            for done in range(step + every.chunk_steps, online.online_steps + 1, every.chunk_steps):
+                began = time.perf_counter()
+                name = "warmup" if done <= online.warmup_steps else "fine-tuning"
+                state, clock, metrics = program(phase, shared, state, clock)
+                self._log("online", done, metrics)
+                self._spent(name, began)
+                if done in points:
+                    progress.score(self._evaluate_online(state, done))
+                if done % every.checkpoint_every == 0 or done == online.online_steps:
+                    self._checkpoint("online", done, self.config.offline.offline_steps + done, (state, clock))
+                progress.advance_to(done, name)
+
+    # -- data and pretraining -----------------------------------------------------------------------------
+
+    def _load_data(self) -> Transition:
+        """Returns the dataset on the device, and prints what it is."""
+        began, config = time.perf_counter(), self.config
+        with self.console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
+            found, origin = catalog.obtain(config.data, self.env, self.options.cache_dir, progress.advance_to)
+        data = dataset.to_device(found, self.recipe.shared.reward_transform, config.agent.discount)
+        self.facts.dataset_rows = found.size
+        self.facts.dataset_digest = found.card["digest"]
+        self.facts.behavior_return = found.card["return_mean"]
+        self._spent("data", began)
+        self.console.say(
+            f"offline data: {found.size:,} rows of {found.card['name']} from {origin}, "
+            f"return {self._show_return(found.card['return_mean'])} over {found.card['episodes']} episodes"
+        )
+        return data
+
+    def _drop(self, data: Transition) -> None:
+        """Frees the dataset's memory: from here on the learner sees its own experience alone."""
+        freed = plan.bytes_of(data)
+        for leaf in jax.tree.leaves(data):
+            leaf.delete()
+        self.console.say(f"offline data dropped: {self.facts.dataset_rows:,} rows, {size(freed)} freed")
+
+    def _pretraining_key(self) -> dict[str, Any]:
+        """Returns everything that decides the pretrained state."""
+        config = self.config
+        return {
+            "env": self.env.fingerprint(),
+            "data": asdict(config.data),
+            "offline": asdict(config.offline),
+            "agent": asdict(config.agent),
+            "seeds": [config.seed, config.num_seeds],
+        }
+
+    def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
+        """Returns a finished pretraining: the run named by --pretrained, or one kept in the cache.
+
+        Raises:
+            ValueError: --pretrained names a run whose pretraining does not fit this config.
+        """
+        wanted = _as_json(self._pretraining_key())
+        source = self.options.pretrained
+        folder = source / "pretrained" if source else self._pretrained_cache()
+        if not folder.is_dir():
+            return None
+        kept = Checkpoints(folder)
+        meta = kept.meta(0)
+        if meta["key"] != wanted:
+            raise ValueError(f"pretrained {source} does not fit:\n{_differences(meta['key'], wanted)}")
+        restored, _ = kept.restore(0, (state, clock))
+        kept.close()
+        self.facts = Facts(**meta["facts"])
+        self.facts.pretraining_from = str(source or "the cache")
+        self.folder.append([(row[0], row[1], row[2], row[3], row[4]) for row in meta["rows"]])
+        self.console.say(
+            f"pretraining: found finished in {source or 'the cache'}; its {self.facts.dataset_rows:,} "
+            "rows of offline data are not loaded"
+        )
+        return restored
+
+    def _keep_pretrained(self, state: TrainState, clock: Clock) -> None:
+        """Saves the pretrained state in the run and in the cache, for runs that share it."""
+        rows = [list(row) for row in read_metrics(self.folder.path) if row[0] == "pretrain"]
+        meta = {"key": _as_json(self._pretraining_key()), "facts": asdict(self.facts), "rows": rows}
+        for folder in (self.folder.path / "pretrained", self._pretrained_cache()):
+            kept = Checkpoints(folder, keep=1)
+            if kept.latest() is None:
+                kept.save(0, (state, clock), meta)
+            kept.close()
+
+    def _pretrained_cache(self) -> Path:
+        return self.options.cache_dir / "pretrained" / cache.key_of(self._pretraining_key())
+
+    # -- evaluation, logs, checkpoints --------------------------------------------------------------------
+
+    def _evaluate_one(self, actor_params: Any, key: Key) -> rollout.Episodes:
+        sac = self.recipe.online.algorithm
+        act = lambda obs, _: sac.policy(actor_params, obs).mode()  # noqa: E731
+        return rollout.evaluate(self.env, act, key, self.config.evaluation.eval_episodes)
+
+    def _evaluate_online(self, state: TrainState, step: int) -> str:
+        return self._evaluate_and_log("online", step, state)
+
+    def _evaluate_and_log(self, phase: str, step: int, state: TrainState) -> str:
+        """Plays deterministic episodes with every seed's policy; returns the score as text."""
+        algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
+        params = algorithm.hand_over(state.agent).actor.params
+        # Evaluation draws from its own keys, so that it never moves the training's.
+        keys = jax.vmap(lambda k: jax.random.fold_in(jax.random.fold_in(k, 1 + (phase == "online")), step))(
+            jax.vmap(jax.random.key)(jnp.asarray(self.config.seeds))
+        )
+        program = self._compiled("evaluation", self._evaluate, params, keys)
+        began = time.perf_counter()
+        episodes = jax.device_get(program(params, keys))
+        self._spent("evaluation", began)
+        returns = episodes.returns.mean(axis=1)
+        values = {
+            "eval/return": returns,
+            "eval/return_std": episodes.returns.std(axis=1),
+            "eval/length": episodes.lengths.mean(axis=1),
+            "eval/x_velocity": episodes.x_velocity.mean(axis=1),
+            "eval/invalid": 1.0 - episodes.valid.mean(axis=1),
+        }
+        if self.env.reference is not None:
+            values["eval/score"] = self.env.reference.normalize(returns)
+        self._write(phase, step, values)
+        return f"return {self._show_return(returns.mean())}"
+
+    def _log(self, phase: str, step: int, metrics: Metrics) -> None:
+        """Writes the means of one chunk; what had no weight in it has no row."""
+        host = jax.device_get(metrics)
+        values = {
+            name: np.where(m.weight > 0, m.total / np.maximum(m.weight, 1e-9), np.nan)
+            for name, m in host.items()
+        }
+        self._write(phase, step, values)
+
+    def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
+        rows: list[Row] = [
+            (phase, step, seed, name, float(by_seed[index]))
+            for name, by_seed in values.items()
+            for index, seed in enumerate(self.config.seeds)
+            if not np.isnan(by_seed[index])
+        ]
+        self.folder.append(rows)
+
+    def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
+        meta = {
+            "phase": phase,
+            "step": step,
+            "metrics_size": self.folder.metrics_size(),
+            "facts": asdict(self.facts),
+        }
+        began = time.perf_counter()
+        self.checkpoints.save(index, tree, meta)
+        self._spent("checkpoints", began)
+
+    # -- small things -------------------------------------------------------------------------------------
+
+    def _compiled(self, what: str, jitted: Any, *args: Any) -> Any:
+        """Compiles a program once, ahead of its first call, so that its time is known and shown."""
+        if what not in self._programs:
+            began = time.perf_counter()
+            with self.console.compiling(what):
+                self._programs[what] = jitted.lower(*args).compile()
+            self.facts.compile_seconds[what] = round(time.perf_counter() - began, 2)
+        return self._programs[what]
+
+    def _spent(self, phase: str, began: float) -> None:
+        self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + time.perf_counter() - began
+
+    def _keys(self) -> Key:
+        seeds = jax.vmap(jax.random.key)(jnp.asarray(self.config.seeds))
+        return jax.vmap(lambda key: jax.random.fold_in(key, 0))(seeds)
+
+    def _show_return(self, value: float) -> str:
+        if self.env.reference is None:
+            return f"{value:,.0f}"
+        return f"{value:,.0f} (score {self.env.reference.normalize(value):.1f})"
+
+
+def _as_json(tree: Any) -> Any:
+    """Returns a tree of plain values as JSON would give it back: tuples become lists."""
+    if isinstance(tree, dict):
+        return {key: _as_json(value) for key, value in tree.items()}
+    return [_as_json(value) for value in tree] if isinstance(tree, tuple | list) else tree
+
+
+def _differences(kept: Any, wanted: Any, prefix: str = "") -> str:
+    """Returns a line for each entry in which two trees of plain values differ."""
+    if isinstance(kept, dict) and isinstance(wanted, dict):
+        names = sorted(kept.keys() | wanted.keys())
+        lines = [_differences(kept.get(n), wanted.get(n), f"{prefix}{n}.") for n in names]
+        return "\n".join(line for line in lines if line)
+    return "" if kept == wanted else f"  {prefix.rstrip('.')}: it has {kept!r}, now {wanted!r}"

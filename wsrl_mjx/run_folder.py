@@ -1,0 +1,151 @@
+"""The run folder: config, versions, metrics, summary. Never overwritten, appended to without a seam."""
+
+import csv
+import json
+import platform
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+from tensorboardX import SummaryWriter
+
+COLUMNS = ("phase", "step", "seed", "name", "value")
+PACKAGES = (
+    "wsrl_mjx",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "mujoco",
+    "mujoco-mjx",
+    "brax",
+    "numpy",
+)
+
+Row = tuple[str, int, int, str, float]  # one line of metrics.csv
+
+
+class RunFolder:
+    """Paths and writers of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metrics_path = path / "metrics.csv"
+        self._events: SummaryWriter | None = None
+
+    @classmethod
+    def create(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
+        """Makes a new folder with the config and the versions in it.
+
+        Raises:
+            ValueError: if there is something at `path` already.
+        """
+        check_free(path)
+        path.mkdir(parents=True, exist_ok=True)
+        folder = cls(path)
+        folder.write_json("config.json", config)
+        folder.write_json("versions.json", versions())
+        folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
+        return folder
+
+    @classmethod
+    def reopen(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
+        """Opens an existing folder to go on in it.
+
+        Raises:
+            ValueError: no run there, or it was made with another config; the message lists the differences.
+        """
+        folder = cls(path)
+        saved = read_config(path)
+        differing = sorted(k for k in saved.keys() | config.keys() if saved.get(k) != config.get(k))
+        if differing:
+            lines = [f"  {k}: the run has {saved.get(k)!r}, now {config.get(k)!r}" for k in differing]
+            raise ValueError(f"run-dir {path} was made with another config:\n" + "\n".join(lines))
+        return folder
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Replaces a JSON file in one move, so that a reader never sees half of it."""
+        temporary = self.path / f".{name}.new"
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.replace(self.path / name)
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Appends to metrics.csv and to the TensorBoard events."""
+        if self._events is None:
+            self._events = SummaryWriter(str(self.path / "tensorboard"))
+        with self.metrics_path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            for phase, step, seed, name, value in rows:
+                writer.writerow((phase, step, seed, name, repr(value)))
+                self._events.add_scalar(f"{phase}/{name}/seed{seed}", value, step)
+
+    def metrics_size(self) -> int:
+        """Returns the bytes in metrics.csv; a checkpoint remembers them."""
+        return self.metrics_path.stat().st_size
+
+    @staticmethod
+    def header_size() -> int:
+        """Returns the bytes of a metrics.csv without rows."""
+        return len(",".join(COLUMNS)) + 1
+
+    def cut_metrics(self, size: int) -> None:
+        """Drops the rows written after the checkpoint that remembered `size`; they will come again."""
+        with self.metrics_path.open("r+b") as file:
+            file.truncate(size)
+
+    def close(self) -> None:
+        """Flushes the events."""
+        if self._events is not None:
+            self._events.close()
+
+
+def check_free(path: Path) -> None:
+    """Raises ValueError if there is something at `path`, naming a free path beside it."""
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        free = next(p for n in range(2, 10_000) if not (p := path.with_name(f"{path.name}-{n}")).exists())
+        raise ValueError(
+            f"run-dir {path} exists; go on in it with --resume, or take a free name: --run-dir {free}"
+        )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Returns the flat config of the run at `path`.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    try:
+        return json.loads((path / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"run-dir {path} holds no run: config.json is missing") from None
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """Returns the rows of a run's metrics.csv."""
+    with (path / "metrics.csv").open(newline="") as file:
+        return [
+            (r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]))
+            for r in csv.DictReader(file)
+        ]
+
+
+def versions() -> dict[str, Any]:
+    """Returns what the numbers of a run depend on besides its config."""
+    device = jax.local_devices()[0]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{device.platform}: {device.device_kind}",
+        "devices": jax.local_device_count(),
+        **{name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed as a package"
