@@ -14,10 +14,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import tyro
 
 import envs
-from wsrl_mjx import behaviors, networks, phases, replay, rollout
+from wsrl_mjx import behaviors, cache, catalog, dataset, networks, phases, replay, rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.checkpoint import Checkpoints
@@ -43,6 +44,8 @@ class BehaviorConfig:
     hidden: int = 128
     """Width of both hidden layers of actor and critics."""
     learning_rate: float = 1e-3
+    final_learning_rate: float = 1e-4
+    """Reached in a straight line over all steps."""
     discount: float = 0.99
     reward_scale: float = 1.0
     target_entropy_per_action: float = -1.0
@@ -53,12 +56,20 @@ class BehaviorConfig:
     eval_episodes: int = 16
     task_options: dict[str, float] = field(default_factory=dict)
     """Fields of the task to change while training, such as healthy_reward 0."""
+    save_replay: bool = False
+    """At the end, keep the replay buffer as the task's medium-replay dataset."""
+    cache_dir: Path = field(default_factory=cache.default_folder)
+    """Where the medium-replay dataset goes."""
 
 
-def make_sac(config: BehaviorConfig, action_size: int) -> SAC:
-    """Returns the learner: two layer-normed critics, entropy in the backup."""
+def make_sac(config: BehaviorConfig, action_size: int, steps_done: int) -> SAC:
+    """Returns the learner: two layer-normed critics, entropy in the backup.
+
+    The learning rate is a traced leaf, so a new one for each chunk compiles nothing.
+    """
     width = (config.hidden, config.hidden)
-    rate = hyper(config.learning_rate)
+    decay = (config.final_learning_rate - config.learning_rate) * steps_done / config.steps
+    rate = hyper(config.learning_rate + decay)
     return SAC(
         actor_lr=rate,
         critic_lr=rate,
@@ -94,9 +105,8 @@ def train(config: BehaviorConfig) -> None:
     """Runs the training loop: chunk, evaluate, snapshot, checkpoint."""
     env = envs.make(config.env, **config.task_options)
     judge = envs.make(config.env)
-    sac = make_sac(config, env.action_size)
+    sac = make_sac(config, env.action_size, 0)
     updates = max(1, round(config.utd * config.num_envs))
-    online = phases.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
     transform = rollout.RewardTransform(hyper(config.reward_scale), hyper(0.0))
     shared = phases.OnlineShared(jnp.asarray(0, jnp.int32), transform)
     chunk_steps = config.eval_every // config.num_envs
@@ -118,6 +128,8 @@ def train(config: BehaviorConfig) -> None:
 
     while int(clock.env_steps) < config.steps:
         began = time.perf_counter()
+        sac = make_sac(config, env.action_size, int(clock.env_steps))
+        online = phases.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
         state, clock, metrics = chunk(online, shared, state, clock)
         done = int(clock.env_steps)
         params = jax.tree.map(lambda x: x[0], state.agent.actor.params)
@@ -134,6 +146,28 @@ def train(config: BehaviorConfig) -> None:
         print(json.dumps(row), flush=True)
         behaviors.save(config.run_dir / "snapshots", f"{done:08d}", sac.actor, params, row)
         checkpoints.save(done, (state, clock), row)
+    if config.save_replay:
+        save_replay(config, judge, state, int(clock.env_steps))
+
+
+def save_replay(config: BehaviorConfig, env: envs.Environment, state: TrainState, filled: int) -> None:
+    """Writes the replay buffer as a dataset: the rows in trajectory order, with the task's own reward.
+
+    Raises:
+        ValueError: the rewards were shaped, or the ring has wrapped, so that the buffer is not that dataset.
+    """
+    if config.task_options or config.reward_scale != 1.0:
+        raise ValueError("save_replay needs the task's own reward: no task_options, reward_scale 1")
+    if filled > state.buffer.capacity:
+        raise ValueError(f"save_replay needs capacity of at least {filled}, got {state.buffer.capacity}")
+    rows = jax.tree.map(lambda x: np.asarray(x[0, :filled]), state.buffer.data)
+    by_time = jax.tree.map(lambda x: x.reshape((-1, config.num_envs, *x.shape[1:])), rows)
+    ordered = dataset.in_trajectory_order([by_time], filled // config.num_envs, filled)
+    policies = [{"level": "every policy of the run that made medium", "transitions": filled}]
+    card = dataset.make_card(env, ordered, "medium-replay", policies, config.seed)
+    folder = catalog.replay_folder(config.cache_dir, config.env)
+    dataset.save(folder, dataset.Dataset(ordered, card))
+    print(f"medium-replay: {filled} rows in {folder}")
 
 
 if __name__ == "__main__":

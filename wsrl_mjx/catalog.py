@@ -1,5 +1,6 @@
 """The named datasets: which behaviours roll out for a name, and where the result is kept."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def obtain(
         return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
     if config.dataset == "medium-replay":
         return _medium_replay(env, cache_folder), "the run that made medium"
-    folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{_key(config, env)}"
+    key = cache.key_of(identity(config, env, cache_folder))
+    folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
     if (folder / "card.json").is_file():
         return dataset.load(folder, env), "the cache"
     made = roll_out(config, env, on_progress)
@@ -98,18 +100,25 @@ def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
     return dataset.load(folder, env)
 
 
-def _key(config: DataConfig, env: Environment) -> str:
-    """Returns the digest of what decides the rollouts."""
+def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
+    """Returns everything that decides the rows: of a dataset on disk its digest, of rollouts what makes them."""
+    on_disk = _folder_on_disk(config, env, cache_folder)
+    if on_disk is not None:
+        card = on_disk / "card.json"
+        return {"digest": json.loads(card.read_text())["digest"] if card.is_file() else None}
     shipped = behaviors.shipped_folder(env.name)
-    levels = {
-        level: behaviors.digest(shipped, level) for level in MIXTURES[config.dataset] if level != "random"
+    levels = [level for level in MIXTURES[config.dataset] if level != "random"]
+    return {
+        "env": env.fingerprint(),
+        "dataset": config.dataset,
+        "behaviors": {level: behaviors.digest(shipped, level) for level in levels},
+        "size": config.dataset_size,
+        "envs": config.collect_envs,
+        "seed": config.dataset_seed,
     }
-    return cache.key_of(
-        {
-            "env": env.fingerprint(),
-            "levels": levels,
-            "size": config.dataset_size,
-            "envs": config.collect_envs,
-            "seed": config.dataset_seed,
-        }
-    )
+
+
+def _folder_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> Path | None:
+    if Path(config.dataset).is_dir():
+        return Path(config.dataset)
+    return replay_folder(cache_folder, env.name) if config.dataset == "medium-replay" else None

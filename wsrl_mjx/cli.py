@@ -1,15 +1,14 @@
 """The command line of `scripts/train.py`: flags, presets, and one clear message for bad input."""
 
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import tyro
 
 from wsrl_mjx import cache, catalog
-from wsrl_mjx.config import Config, flat_fields, replace_flat, validate
+from wsrl_mjx.config import Config, replace_flat, validate
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run_folder import check_free, read_config

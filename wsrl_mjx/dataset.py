@@ -73,10 +73,14 @@ def collect(
         state, rows = chunk(state, jax.random.fold_in(key_run, index))
         parts.append(jax.device_get(rows))
         on_chunk(min(size, (index + 1) * chunk_steps * num_envs))
-    return _in_trajectory_order(parts, steps, size)
+    return in_trajectory_order(parts, steps, size)
 
 
-def _in_trajectory_order(parts: list[Transition], steps: int, size: int) -> dict[str, np.ndarray]:
+def in_trajectory_order(parts: list[Transition], steps: int, size: int) -> dict[str, np.ndarray]:
+    """Returns rows [D] of one environment after another, from parts [T, N, ...] behind one another in time.
+
+    Each environment's last row is marked truncated, because what follows in the array is another's.
+    """
     rows = {}
     for name in FIELDS:
         by_time = np.concatenate([getattr(part, name) for part in parts])[:steps]  # [T, N, ...]

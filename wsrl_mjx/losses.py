@@ -33,7 +33,9 @@ def critic_loss(
     q: Float[Array, "E B"], target: Float[Array, " B"], valid: Float[Array, " B"]
 ) -> Float[Array, ""]:
     """Returns the mean squared TD error over ensemble and batch (ALGORITHMS §1, WSRL online update)."""
-    return masked_mean(jnp.square(q - target), valid)
+    # Masked before the square: behind it, the gradient of an invalid row's NaN would be zero times NaN.
+    error = jnp.where(valid[None, :] > 0, q - target[None, :], 0.0)
+    return masked_mean(jnp.square(error), valid)
 
 
 def actor_loss(
@@ -61,7 +63,7 @@ def cql_log_sum_exp(
     With importance sampling the actions' log-densities are subtracted; without, log K is, for each of the K
     entries (Kumar et al. 2020, appendix F; ALGORITHMS §2.2).
     """
-    correction = log_density if importance_sampling else jnp.log(float(q.shape[-1]))
+    correction = log_density[None] if importance_sampling else jnp.log(float(q.shape[-1]))
     return jax.nn.logsumexp(q - correction, axis=-1)
 
 

@@ -85,8 +85,9 @@ class TanhGaussian(struct.PyTreeNode):
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> tuple[jax.Array, jax.Array]:
         """Draws actions [*shape, *, A] and their log-densities [*shape, *], reparameterised."""
         noise = jax.random.normal(key, shape + self.mean.shape)
-        pre_tanh = self.mean + self.std * noise
-        log_normal = -0.5 * jnp.square(noise) - jnp.log(self.std) - 0.5 * jnp.log(2.0 * jnp.pi)
+        mean, std = jnp.broadcast_to(self.mean, noise.shape), jnp.broadcast_to(self.std, noise.shape)
+        pre_tanh = mean + std * noise
+        log_normal = -0.5 * jnp.square(noise) - jnp.log(std) - 0.5 * jnp.log(2.0 * jnp.pi)
         return jnp.tanh(pre_tanh), jnp.sum(log_normal - _log_tanh_slope(pre_tanh), axis=-1)
 
     def log_prob(self, action: jax.Array) -> jax.Array:

@@ -13,7 +13,6 @@ from flax import struct
 
 from envs.base import Environment
 from wsrl_mjx import replay, rollout
-from wsrl_mjx.algos.base import Algorithm
 from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
 
 

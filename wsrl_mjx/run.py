@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import envs
-from wsrl_mjx import cache, catalog, dataset, phases, plan, recipes, report, rollout
+from wsrl_mjx import catalog, dataset, phases, plan, pretrained, recipes, report, rollout
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, evaluation_points, flat_fields
 from wsrl_mjx.console import Console, size
@@ -53,7 +53,7 @@ class Run:
         self.facts = Facts()
         flat = flat_fields(config)
         opened = RunFolder.reopen if options.resume else RunFolder.create
-        self.folder = opened(options.run_dir, _as_json(flat))
+        self.folder = opened(options.run_dir, pretrained.as_json(flat))
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
         self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
         self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
@@ -165,37 +165,16 @@ class Run:
             leaf.delete()
         self.console.say(f"offline data dropped: {self.facts.dataset_rows:,} rows, {size(freed)} freed")
 
-    def _pretraining_key(self) -> dict[str, Any]:
-        """Returns everything that decides the pretrained state."""
-        config = self.config
-        return {
-            "env": self.env.fingerprint(),
-            "data": asdict(config.data),
-            "offline": asdict(config.offline),
-            "agent": asdict(config.agent),
-            "seeds": [config.seed, config.num_seeds],
-        }
-
     def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
-        """Returns a finished pretraining: the run named by --pretrained, or one kept in the cache.
-
-        Raises:
-            ValueError: --pretrained names a run whose pretraining does not fit this config.
-        """
-        wanted = _as_json(self._pretraining_key())
+        """Returns a finished pretraining: of the run named by --pretrained, or one kept in the cache."""
         source = self.options.pretrained
-        folder = source / "pretrained" if source else self._pretrained_cache()
-        if not folder.is_dir():
+        found = pretrained.find(source, self.options.cache_dir, self._identity(), (state, clock))
+        if found is None:
             return None
-        kept = Checkpoints(folder)
-        meta = kept.meta(0)
-        if meta["key"] != wanted:
-            raise ValueError(f"pretrained {source} does not fit:\n{_differences(meta['key'], wanted)}")
-        restored, _ = kept.restore(0, (state, clock))
-        kept.close()
+        (restored, _), meta = found
         self.facts = Facts(**meta["facts"])
         self.facts.pretraining_from = str(source or "the cache")
-        self.folder.append([(row[0], row[1], row[2], row[3], row[4]) for row in meta["rows"]])
+        self.folder.append((row[0], row[1], row[2], row[3], row[4]) for row in meta["rows"])
         self.console.say(
             f"pretraining: found finished in {source or 'the cache'}; its {self.facts.dataset_rows:,} "
             "rows of offline data are not loaded"
@@ -204,16 +183,16 @@ class Run:
 
     def _keep_pretrained(self, state: TrainState, clock: Clock) -> None:
         """Saves the pretrained state in the run and in the cache, for runs that share it."""
+        wanted = self._identity()
         rows = [list(row) for row in read_metrics(self.folder.path) if row[0] == "pretrain"]
-        meta = {"key": _as_json(self._pretraining_key()), "facts": asdict(self.facts), "rows": rows}
-        for folder in (self.folder.path / "pretrained", self._pretrained_cache()):
-            kept = Checkpoints(folder, keep=1)
-            if kept.latest() is None:
-                kept.save(0, (state, clock), meta)
-            kept.close()
+        folders = [
+            self.folder.path / pretrained.FOLDER,
+            pretrained.cache_folder(self.options.cache_dir, wanted),
+        ]
+        pretrained.keep(folders, wanted, (state, clock), {"facts": asdict(self.facts), "rows": rows})
 
-    def _pretrained_cache(self) -> Path:
-        return self.options.cache_dir / "pretrained" / cache.key_of(self._pretraining_key())
+    def _identity(self) -> dict[str, Any]:
+        return pretrained.identity(self.config, self.env, self.options.cache_dir)
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
 
@@ -301,19 +280,3 @@ class Run:
         if self.env.reference is None:
             return f"{value:,.0f}"
         return f"{value:,.0f} (score {self.env.reference.normalize(value):.1f})"
-
-
-def _as_json(tree: Any) -> Any:
-    """Returns a tree of plain values as JSON would give it back: tuples become lists."""
-    if isinstance(tree, dict):
-        return {key: _as_json(value) for key, value in tree.items()}
-    return [_as_json(value) for value in tree] if isinstance(tree, tuple | list) else tree
-
-
-def _differences(kept: Any, wanted: Any, prefix: str = "") -> str:
-    """Returns a line for each entry in which two trees of plain values differ."""
-    if isinstance(kept, dict) and isinstance(wanted, dict):
-        names = sorted(kept.keys() | wanted.keys())
-        lines = [_differences(kept.get(n), wanted.get(n), f"{prefix}{n}.") for n in names]
-        return "\n".join(line for line in lines if line)
-    return "" if kept == wanted else f"  {prefix.rstrip('.')}: it has {kept!r}, now {wanted!r}"

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-
 Key = jax.Array  # a typed PRNG key, from `jax.random.key`
 Params = Any  # a pytree of float32 arrays
 

@@ -1,0 +1,98 @@
+"""Scores one snapshot of a behaviour training over 100 episodes and ships it with its card.
+
+    python scripts/ship_behavior.py --run-dir runs/halfcheetah --level medium --step 60000
+
+Writes `envs/behaviors/<env>/<level>.{npz,json}`. With `--level expert` the task's expert reference becomes the
+mean return of its deterministic policy (`envs/references.json`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import tyro
+
+import envs
+from wsrl_mjx import behaviors, rollout
+
+REFERENCES = Path(envs.__file__).parent / "references.json"
+OPTIONS = ("num_envs", "utd", "hidden", "eval_every", "seed")  # of the training, as its flags
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """Which snapshot becomes which behaviour."""
+
+    run_dir: Path
+    level: Literal["medium", "expert"]
+    step: int
+    """Environment steps of the snapshot."""
+    episodes: int = 100
+    seed: int = 12345
+
+
+def score(
+    env: envs.Environment, behavior: behaviors.Behavior, explore: bool, order: Shipment
+) -> dict[str, Any]:
+    """Returns mean and spread over whole episodes, on the task's own reward."""
+    play = jax.jit(lambda key: rollout.evaluate(env, behavior.act(explore), key, order.episodes))
+    episodes = jax.device_get(play(jax.random.key(order.seed)))
+    return {
+        "return_mean": round(float(episodes.returns.mean()), 1),
+        "return_std": round(float(episodes.returns.std()), 1),
+        "episode_length": round(float(episodes.lengths.mean()), 1),
+        "x_velocity": round(float(episodes.x_velocity.mean()), 3),
+    }
+
+
+def command(config: dict[str, Any], steps: int) -> str:
+    """Returns the training command that made a snapshot after `steps`."""
+    flags = " ".join(f"--{name.replace('_', '-')} {config[name]}" for name in OPTIONS)
+    shaping = " ".join(f"{name} {value}" for name, value in config["task_options"].items())
+    shaping = f" --task-options {shaping}" if shaping else ""
+    where = f"--run-dir runs/{config['env']}-behavior"
+    return f"python scripts/train_behavior.py --env {config['env']} --steps {steps} {flags}{shaping} {where}"
+
+
+def ship(order: Shipment) -> None:
+    """Scores, writes weights and card, and prints the card."""
+    config = json.loads((order.run_dir / "config.json").read_text())
+    env = envs.make(config["env"])
+    behavior = behaviors.load(order.run_dir / "snapshots", f"{order.step:08d}")
+    stochastic = score(env, behavior, True, order)
+    deterministic = score(env, behavior, False, order)
+    made = command(config, order.step)
+    card = {
+        "env": config["env"],
+        "level": order.level,
+        "episodes": order.episodes,
+        **stochastic,
+        "actions": "sampled, as the datasets are collected",
+        "deterministic": deterministic,
+        "env_fingerprint": env.fingerprint(),
+        "steps": order.step,
+        "seed": config["seed"],
+        "task_options_while_training": config["task_options"],
+        "made_by": made,
+        "replay_command": f"{made} --save-replay",
+    }
+    if order.level == "expert":
+        _set_expert_reference(config["env"], deterministic["return_mean"], order)
+    behaviors.save(
+        behaviors.shipped_folder(config["env"]), order.level, behavior.actor, behavior.params, card
+    )
+    print(json.dumps(card, indent=2))
+
+
+def _set_expert_reference(env_name: str, value: float, order: Shipment) -> None:
+    references = json.loads(REFERENCES.read_text())
+    entry = references.setdefault(env_name, {})
+    entry["expert"] = value
+    entry["expert_provenance"] = f"shipped expert, deterministic actions, {order.episodes} episodes"
+    REFERENCES.write_text(json.dumps(references, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    ship(tyro.cli(Shipment))

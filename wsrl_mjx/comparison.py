@@ -1,0 +1,93 @@
+"""Several runs side by side: curves with intervals over seeds, and a table of where they end."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+import envs
+from wsrl_mjx.report import curve
+from wsrl_mjx.run_folder import Row, read_config, read_metrics
+from wsrl_mjx.statistics import mean_interval
+
+COLORS = ("#1f5fa8", "#d9822b", "#2e8b57", "#9b3d78", "#6b6b6b", "#b8860b")
+PANELS = (("eval/return", "return, deterministic episodes"), ("critic/q", "mean Q on the training batches"))
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of the comparison."""
+
+    label: str
+    config: dict[str, Any]
+    rows: list[Row]
+
+    @classmethod
+    def read(cls, path: Path, label: str | None = None) -> "Arm":
+        """Reads a run folder; without a label the arm is named after it.
+
+        Raises:
+            ValueError: there is no run, or it has no online evaluation yet.
+        """
+        config, rows = read_config(path), read_metrics(path)
+        if not any(phase == "online" and name == "eval/return" for phase, _, _, name, _ in rows):
+            raise ValueError(f"run {path} has no online evaluation yet")
+        return cls(label or path.name, config, rows)
+
+    def final_returns(self) -> np.ndarray:
+        """Returns each seed's last evaluation, [S]."""
+        return curve(self.rows, "online", "eval/return")[1][-1]
+
+
+def figure(arms: list[Arm], title: str) -> Figure:
+    """Returns one panel for the return and one for the critics' mean Q; bands are 95 % bootstrap intervals."""
+    with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+        drawn = Figure(figsize=(11, 4.2), layout="constrained")
+        axes = drawn.subplots(1, len(PANELS))
+        for panel, (name, label) in zip(axes, PANELS, strict=True):
+            for arm, color in zip(arms, COLORS, strict=False):
+                _draw(panel, arm, name, color)
+            panel.set_xlabel("environment steps since the switch")
+            panel.set_ylabel(label)
+        axes[0].legend(frameon=False)
+        drawn.suptitle(title, fontsize=11)
+    return drawn
+
+
+def _draw(axes: Axes, arm: Arm, name: str, color: str) -> None:
+    steps, values = curve(arm.rows, "online", name)
+    if not len(steps):
+        return
+    mean, low, high = mean_interval(values)
+    axes.plot(steps, mean, color=color, linewidth=2, label=f"{arm.label} ({values.shape[1]} seeds)")
+    axes.fill_between(steps, low, high, color=color, alpha=0.18, linewidth=0)
+
+
+def table(arms: list[Arm]) -> list[dict[str, Any]]:
+    """Returns one row an arm: pretrained, lowest and final return over seeds, with intervals."""
+    rows = []
+    for arm in arms:
+        steps, returns = curve(arm.rows, "online", "eval/return")
+        reference = envs.make(arm.config["env"]).reference
+        entry: dict[str, Any] = {"arm": arm.label, "seeds": returns.shape[1], "online_steps": int(steps[-1])}
+        milestones = {"pretrained": returns[0], "lowest": returns[steps > 0].min(axis=0), "final": returns[-1]}
+        for name, values in milestones.items():
+            mean, low, high = mean_interval(values)
+            entry[name] = f"{mean:.0f} [{low:.0f}, {high:.0f}]"
+        if reference is not None:
+            mean, low, high = mean_interval(reference.normalize(returns[-1]))
+            entry["final score"] = f"{mean:.1f} [{low:.1f}, {high:.1f}]"
+        rows.append(entry)
+    return rows
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Returns the table as Markdown."""
+    header = list(rows[0])
+    lines = [" | ".join(header), " | ".join("---" for _ in header)]
+    lines += [" | ".join(str(row[name]) for name in header) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)

@@ -1,0 +1,170 @@
+"""Policies to judge and to show: the actors of a run, read from its checkpoints, or a behaviour.
+
+Nothing here trains, and nothing here writes.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import envs
+from envs.base import Environment
+from wsrl_mjx import behaviors, recipes
+from wsrl_mjx.algos.sac import SAC
+from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx.config import Config, replace_flat, validate
+from wsrl_mjx.presets import check_env
+from wsrl_mjx.rollout import Act
+from wsrl_mjx.run_folder import read_config
+from wsrl_mjx.types import Clock, Key
+
+Decide = Callable[[Any, jax.Array, Key, bool], jax.Array]  # params, obs [N, O], key, explore -> [N, A]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """One policy a training seed, all of one network.
+
+    Attributes:
+        title: where they come from, for people.
+        env: the environment that they act in.
+        labels: one name a policy, such as "seed 3".
+        params: their parameters, every leaf [S, ...].
+    """
+
+    title: str
+    env: Environment
+    labels: tuple[str, ...]
+    params: Any
+    decide: Decide
+
+    def act(self, params: Any, explore: bool) -> Act:
+        """Returns the policy with `params` (one row of them): sampled actions, or the mode."""
+        return lambda obs, key: self.decide(params, obs, key, explore)
+
+    def of(self, index: int) -> Any:
+        """Returns the parameters of the policy `index`."""
+        return jax.tree.map(lambda leaf: leaf[index], self.params)
+
+
+def run_config(run_dir: Path) -> Config:
+    """Returns the config of the run at `run_dir`.
+
+    Raises:
+        ValueError: there is no run of `scripts/train.py`.
+    """
+    try:
+        saved = read_config(run_dir)
+        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}
+        config = replace_flat(Config(), fields)
+        validate(config)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"run {run_dir}: config.json is damaged ({error})") from None
+    except ValueError as error:
+        if "holds no run" in str(error):
+            raise
+        raise ValueError(f"{run_dir} is not a run of scripts/train.py: its config has {error}") from None
+    return config
+
+
+def kept_steps(run_dir: Path) -> list[int]:
+    """Returns the indices of a run's checkpoints, oldest first: gradient steps plus online steps."""
+    folder = run_dir / "checkpoints"
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -> Policies:
+    """Returns the actors of a run, one a seed.
+
+    Args:
+        run_dir: folder of a run.
+        step: online step of the checkpoint; None for the newest, of whichever phase.
+        pretrained: take the finished pretraining instead.
+
+    Raises:
+        ValueError: no run there, or no such checkpoint.
+    """
+    config = run_config(run_dir)
+    folder, index = _checkpoint(run_dir, config, step, pretrained)
+    env = envs.make(config.env)
+    recipe = recipes.wsrl(config, env)
+    kept = Checkpoints(folder)
+    meta = kept.meta(index)
+    phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)
+    like = jax.eval_shape(jax.vmap(recipe.begin), jax.random.split(jax.random.key(0), config.num_seeds))
+    part = recipe.pretrain
+    if phase == "online":
+        like, part = jax.eval_shape(jax.vmap(recipe.switch), like), recipe.online
+    state, _ = kept.restore(index, (like, Clock.zero()))
+    kept.close()
+    steps = "online" if phase == "online" else "gradient"
+    return Policies(
+        title=f"{run_dir}, after {done:,} {steps} steps",
+        env=env,
+        labels=tuple(f"seed {seed}" for seed in config.seeds),
+        params=part.algorithm.hand_over(state.agent).actor.params,
+        decide=_decide_with(recipe.online.algorithm),
+    )
+
+
+def from_behavior(env_name: str, level: str) -> Policies:
+    """Returns a behaviour of an environment: "random", or one that is shipped.
+
+    Raises:
+        ValueError: no such environment or behaviour.
+    """
+    check_env(env_name)
+    title = f"{env_name}, behavior {level}"
+    if level == "random":
+        env = envs.make(env_name)
+        uniform = behaviors.random_act(env.action_size)
+        return Policies(
+            title, env, (level,), jnp.zeros(1), lambda params, obs, key, explore: uniform(obs, key)
+        )
+    folder = behaviors.shipped_folder(env_name)
+    if not (folder / f"{level}.json").is_file():
+        choices = ", ".join(["random", *sorted(path.stem for path in folder.glob("*.json"))])
+        raise ValueError(f"behavior must be one of {choices} for {env_name}, got {level!r}")
+    behavior = behaviors.load(folder, level)
+
+    def decide(params: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        actions: Any = behavior.actor.apply(params, obs)
+        return actions.sample(key)[0] if explore else actions.mode()
+
+    params = jax.tree.map(lambda leaf: leaf[None], behavior.params)
+    return Policies(title, envs.make(env_name), (level,), params, decide)
+
+
+def _decide_with(sac: SAC) -> Decide:
+    def decide(params: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        policy = sac.policy(params, obs)
+        return policy.sample(key)[0] if explore else policy.mode()
+
+    return decide
+
+
+def _checkpoint(run_dir: Path, config: Config, step: int | None, pretrained: bool) -> tuple[Path, int]:
+    """Returns folder and index of the wanted checkpoint, found without opening it."""
+    if pretrained:
+        if not (run_dir / "pretrained").is_dir():
+            raise ValueError(f"run {run_dir} keeps no finished pretraining of its own")
+        return run_dir / "pretrained", 0
+    kept = kept_steps(run_dir)
+    if not kept:
+        raise ValueError(f"run {run_dir} has no checkpoint yet")
+    if step is None:
+        return run_dir / "checkpoints", kept[-1]
+    offline = config.offline.offline_steps
+    if offline + step not in kept:
+        online = [f"{index - offline:,}" for index in kept if index > offline] or ["none yet"]
+        raise ValueError(
+            f"step {step:,} has no checkpoint in {run_dir}; online steps kept: {', '.join(online)}"
+        )
+    return run_dir / "checkpoints", offline + step

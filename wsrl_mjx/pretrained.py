@@ -1,0 +1,81 @@
+"""Finished pretrainings, kept in their run and in the cache, so that arms of an experiment share one."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from envs.base import Environment
+from wsrl_mjx import cache, catalog
+from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx.config import Config
+
+FOLDER = "pretrained"  # inside a run folder, and inside the cache
+
+
+def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any]:
+    """Returns everything that decides the pretrained state, as JSON would give it back."""
+    return as_json(
+        {
+            "env": env.fingerprint(),
+            "data": catalog.identity(config.data, env, cache_dir),
+            "reward": [config.data.reward_scale, config.data.reward_bias],
+            "offline": asdict(config.offline),
+            "agent": asdict(config.agent),
+            "seeds": [config.seed, config.num_seeds],
+        }
+    )
+
+
+def cache_folder(cache_dir: Path, wanted: dict[str, Any]) -> Path:
+    """Returns where the cache keeps the pretraining `wanted`."""
+    return cache_dir / FOLDER / cache.key_of(wanted)
+
+
+def find(source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any) -> tuple[Any, dict] | None:
+    """Returns state and metadata of a finished pretraining, or None where there is none.
+
+    Args:
+        source: a run folder whose pretraining must be taken, or None to look in the cache.
+        wanted: `identity` of the pretraining asked for.
+        like: shapes of the state.
+
+    Raises:
+        ValueError: the run at `source` was pretrained otherwise; the message lists the differences.
+    """
+    folder = source / FOLDER if source else cache_folder(cache_dir, wanted)
+    if not folder.is_dir():
+        return None
+    kept = Checkpoints(folder)
+    if kept.latest() is None:
+        return None
+    meta = kept.meta(0)
+    if meta["identity"] != wanted:
+        raise ValueError(f"pretrained {source} does not fit:\n{differences(meta['identity'], wanted)}")
+    state = kept.restore(0, like)
+    kept.close()
+    return state, meta
+
+
+def keep(folders: list[Path], wanted: dict[str, Any], state: Any, meta: dict[str, Any]) -> None:
+    """Saves a finished pretraining in each of `folders` that does not hold it yet."""
+    for folder in folders:
+        kept = Checkpoints(folder, keep=1)
+        if kept.latest() is None:
+            kept.save(0, state, {"identity": wanted, **meta})
+        kept.close()
+
+
+def as_json(tree: Any) -> Any:
+    """Returns a tree of plain values as JSON would give it back: tuples become lists."""
+    if isinstance(tree, dict):
+        return {key: as_json(value) for key, value in tree.items()}
+    return [as_json(value) for value in tree] if isinstance(tree, tuple | list) else tree
+
+
+def differences(kept: Any, wanted: Any, prefix: str = "") -> str:
+    """Returns a line for each entry in which two trees of plain values differ."""
+    if isinstance(kept, dict) and isinstance(wanted, dict):
+        names = sorted(kept.keys() | wanted.keys())
+        lines = [differences(kept.get(n), wanted.get(n), f"{prefix}{n}.") for n in names]
+        return "\n".join(line for line in lines if line)
+    return "" if kept == wanted else f"  {prefix.rstrip('.')}: it has {kept!r}, now {wanted!r}"
