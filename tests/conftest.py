@@ -1,0 +1,27 @@
+"""What all tests share: shapes checked at run time, strict ranks, one compilation cache for the session."""
+
+import tempfile
+from collections.abc import Iterator
+
+import jax
+import pytest
+from jaxtyping import install_import_hook
+
+# Before anything else imports them: from here on a wrong shape in a call raises.
+with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.networks"], "beartype.beartype"):
+    import wsrl_mjx.losses
+    import wsrl_mjx.networks
+    import wsrl_mjx.returns  # noqa: F401
+
+# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each.
+_COMPILED = tempfile.TemporaryDirectory(prefix="wsrl_mjx_test_programs")
+if jax.config.jax_compilation_cache_dir is None:
+    jax.config.update("jax_compilation_cache_dir", _COMPILED.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture
+def strict_ranks() -> Iterator[None]:
+    """Lets no array be broadcast to a higher rank silently. MJX needs that, so it is no global setting."""
+    with jax.numpy_rank_promotion("raise"):
+        yield
