@@ -35,6 +35,11 @@ def make(name: str, **options: Any) -> Episodes:
     Raises:
         ValueError: no such environment, no such option, or an option's value is not one of its choices.
     """
+    if name.startswith("brax:"):
+        from envs.adapters.brax import BraxTask  # Brax takes seconds to import
+
+        _check_option_names(name, BraxTask, options)
+        return Episodes(BraxTask(name.removeprefix("brax:"), **options))
     if name not in REGISTRY:
         near = difflib.get_close_matches(name, REGISTRY, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -45,7 +50,7 @@ def make(name: str, **options: Any) -> Episodes:
 
 
 def _check_option_names(name: str, factory: Any, options: dict[str, Any]) -> None:
-    known = [f.name for f in dataclasses.fields(factory) if f.init]
+    known = [f.name for f in dataclasses.fields(factory) if f.init and f.name != "env_name"]
     for option in options:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}; its options are {', '.join(known)}")

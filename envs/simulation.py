@@ -128,6 +128,21 @@ def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: i
     return model
 
 
+def has_steep_capsule_contact(model: mujoco.MjModel, data: mujoco.MjData) -> bool:
+    """Returns whether a capsule near upright (30 degrees) touches a plane in C MuJoCo's `data`.
+
+    There MJX turns the friction pyramid to the world's axes, where C MuJoCo turns it to the capsule's, so that
+    the two differ by the pyramid's corners. Everywhere else they agree to float32: comparisons leave it out.
+    """
+    for geoms in data.contact.geom:
+        types = model.geom_type[geoms]
+        if types[0] == mujoco.mjtGeom.mjGEOM_PLANE and types[1] == mujoco.mjtGeom.mjGEOM_CAPSULE:
+            normal, axis = (data.geom_xmat[geom].reshape(3, 3)[:, 2] for geom in geoms)
+            if abs(normal @ axis) > 0.84:  # MJX's limit is sqrt(0.75) = 0.866, here with a margin
+                return True
+    return False
+
+
 def _compile(mjcf: str) -> mujoco.MjModel:
     # MuJoCo is about to drop the compiler attribute `settotalmass`, and until then logs a warning into a
     # file in the working directory; its own replacement for it gives the same model.

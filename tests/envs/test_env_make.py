@@ -1,0 +1,63 @@
+"""`envs.make`: names, options, fingerprints and reference scores."""
+
+import subprocess
+import sys
+
+import pytest
+
+import envs
+from envs.base import ReferenceScores
+from envs.references import reference_scores
+
+
+def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"env is 'hoper'.*ant, halfcheetah.*Did you mean 'hopper'"):
+        envs.make("hoper")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"integrator": "rk5"}, "integrator is 'rk5'; choose one of euler, rk4"),
+        ({"iterations": 0}, "iterations is 0"),
+        ({"ls_iterations": 1.5}, "ls_iterations is 1.5"),
+        ({"time_limit": -1}, "time_limit is -1"),
+        ({"gravity": 1}, "hopper has no option 'gravity'; its options are integrator"),
+    ],
+)
+def test_a_wrong_option_is_named(options: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        envs.make("hopper", **options)
+
+
+def test_the_fingerprint_follows_name_and_options_alone() -> None:
+    first = envs.make("hopper")
+    assert first.fingerprint() == envs.make("hopper").fingerprint()
+    others = [
+        envs.make("walker2d"),
+        envs.make("hopper", integrator="rk4"),
+        envs.make("hopper", iterations=7),
+        envs.make("hopper", time_limit=10),
+        envs.make("hopper", ctrl_cost_weight=0.0),
+    ]
+    assert len({first.fingerprint(), *(env.fingerprint() for env in others)}) == 6
+
+
+def test_an_environment_is_hashable_by_identity() -> None:
+    first, second = envs.make("hopper"), envs.make("hopper")
+    assert first == first and first != second
+    assert len({first, second}) == 2
+
+
+def test_normalised_scores() -> None:
+    scores = ReferenceScores(random=10.0, expert=110.0, provenance="made up")
+    assert scores.normalize(10.0) == 0.0 and scores.normalize(60.0) == 50.0
+    assert reference_scores("no such task") is None
+
+
+def test_making_an_environment_imports_neither_brax_nor_a_renderer_nor_learning() -> None:
+    code = (
+        "import sys, envs; envs.make('hopper');"
+        "bad = {'brax', 'gymnasium', 'imageio', 'wsrl_mjx'} & set(sys.modules); assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
