@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 import mujoco
 from flax import struct
-from mujoco import mjx
+
+from envs.quiet_mjx import mjx
 
 INTEGRATORS = {
     "euler": mujoco.mjtIntegrator.mjINT_EULER,
@@ -129,7 +130,7 @@ def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: i
 
 
 def has_steep_capsule_contact(model: mujoco.MjModel, data: mujoco.MjData) -> bool:
-    """Returns whether a capsule near upright (30 degrees) touches a plane in C MuJoCo's `data`.
+    """Returns whether a capsule within 30 degrees of upright touches a plane in C MuJoCo's `data`.
 
     There MJX turns the friction pyramid to the world's axes, where C MuJoCo turns it to the capsule's, so that
     the two differ by the pyramid's corners. Everywhere else they agree to float32: comparisons leave it out.

@@ -1,5 +1,6 @@
 """The command line of `scripts/train.py`: flags, presets, and one clear message for bad input."""
 
+import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every slow save
     console = Console()
     try:
         command = parse(arguments)
