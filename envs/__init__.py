@@ -15,7 +15,7 @@ from envs.halfcheetah import HalfCheetah
 from envs.hopper import Hopper
 from envs.walker2d import Walker2d
 
-__all__ = ["REGISTRY", "Environment", "EnvState", "Episodes", "ReferenceScores", "make"]
+__all__ = ["REGISTRY", "EnvState", "Environment", "Episodes", "ReferenceScores", "make"]
 
 REGISTRY: dict[str, Callable[..., Environment]] = {
     "ant": Ant,

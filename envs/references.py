@@ -3,12 +3,13 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from envs.base import ReferenceScores
 
 
 @cache
-def _table() -> dict[str, dict]:
+def _table() -> dict[str, dict[str, Any]]:
     return json.loads((Path(__file__).parent / "references.json").read_text())
 
 

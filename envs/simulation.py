@@ -5,6 +5,9 @@ else in `mjx.Data` is computed from these at every substep, so the scan carries 
 the rest from a constant template.
 """
 
+# MuJoCo's C bindings come without type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import importlib.util
 import re
 from pathlib import Path

@@ -5,6 +5,9 @@ joint, non-finite states), how far a control step lands from C MuJoCo's converge
 state, and the speed. The tables of docs/environments.md are this script's output.
 """
 
+# MuJoCo's C bindings come without type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import argparse
 import copy
 import time
@@ -19,9 +22,9 @@ import numpy as np
 
 python_path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import envs  # noqa: E402
-from envs.episode import Episodes  # noqa: E402
-from envs.simulation import Simulation, has_steep_capsule_contact  # noqa: E402
+import envs
+from envs.episode import Episodes
+from envs.simulation import Simulation, has_steep_capsule_contact
 
 BUDGETS = ("1/4", "2/6", "3/6", "4/8", "8/16")
 CONVERGED = (100, 50)  # C MuJoCo stops by itself long before
@@ -59,7 +62,7 @@ def row(env: Episodes) -> str:
     start = time.perf_counter()
     seen = jax.block_until_ready(play(jax.random.key(0)))
     speed = ENVS * STEPS / (time.perf_counter() - start)
-    error = errors_against_c(env.task.simulation, seen)  # type: ignore[attr-defined]
+    error = errors_against_c(env.task.simulation, seen)
     cells = [
         f"{int(seen['fell'].sum()):,}",
         f"{float(seen['reward'].mean()):.3f}",
@@ -76,7 +79,7 @@ def random_play(env: Episodes, key: jax.Array) -> dict[str, Any]:
     key_reset, key_play = jax.random.split(key)
     states = jax.vmap(env.reset)(jax.random.split(key_reset, ENVS))
 
-    def step(states: Any, key: jax.Array) -> tuple[Any, dict]:
+    def step(states: Any, key: jax.Array) -> tuple[Any, dict[str, Any]]:
         actions = jax.random.uniform(key, (ENVS, env.action_size), minval=-1.0, maxval=1.0)
         after = jax.vmap(env.task.step)(states, actions)
         valid = jax.vmap(lambda physics: jnp.isfinite(physics.qvel).all())(after.physics)

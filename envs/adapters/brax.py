@@ -63,7 +63,7 @@ class BraxTask:
             env = brax.envs.get_environment(self.env_name, backend=self.backend)
             obs_size = env.observation_size
         if not isinstance(obs_size, int):
-            raise ValueError(
+            raise ValueError(  # noqa: TRY004 (the name is wrong here, not a type)
                 f"brax:{self.env_name} observes {obs_size}; only flat observations are supported"
             )
         object.__setattr__(self, "env", env)
@@ -109,7 +109,7 @@ class BraxTask:
         )
 
 
-def _strongly_typed(state: BraxState) -> BraxState:
+def _strongly_typed(state: Any) -> Any:
     """Returns the state with no weakly typed leaf, so that `reset` and `step` return the same types."""
     state = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.result_type(leaf)), state)
     floats = {name: value.astype(jnp.float32) for name, value in state.metrics.items()}
@@ -139,8 +139,9 @@ class _AsBrax(BraxEnv):
     def reset(self, rng: jax.Array) -> BraxState:
         typed = jnp.issubdtype(rng.dtype, jax.dtypes.prng_key)
         state = self._task.reset(rng if typed else jax.random.wrap_key_data(rng))
+        ours: Any = state.replace(key=jax.random.key_data(state.key))
         return BraxState(
-            pipeline_state=state.replace(key=jax.random.key_data(state.key)),  # type: ignore[arg-type]
+            pipeline_state=ours,
             obs=state.obs,
             reward=state.reward,
             done=jnp.zeros((), jnp.float32),
@@ -148,7 +149,7 @@ class _AsBrax(BraxEnv):
             info={},
         )
 
-    def step(self, state: BraxState, action: jax.Array) -> BraxState:
+    def step(self, state: Any, action: jax.Array) -> BraxState:
         before: Any = state.pipeline_state
         after = self._task.step(before.replace(key=jax.random.wrap_key_data(before.key)), action)
         # Brax knows no invalid rows: a non-finite step ends the episode with zeros.

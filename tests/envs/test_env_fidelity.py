@@ -4,6 +4,9 @@ The states are those that Gymnasium itself visits under random actions, each com
 so that no error adds up. The tolerances are what float32 and a solver budget leave.
 """
 
+# MuJoCo's C bindings come without type stubs.
+# pyright: reportAttributeAccessIssue=false
+
 import copy
 from functools import cache
 from types import SimpleNamespace
@@ -21,7 +24,7 @@ from envs.base import EnvState, first_state
 from envs.simulation import Physics, has_steep_capsule_contact
 
 COUNT = 100
-GYMNASIUM = {
+GYMNASIUM: dict[str, tuple[str, dict[str, Any]]] = {
     "ant": ("Ant-v5", {"include_cfrc_ext_in_observation": False, "contact_cost_weight": 0.0}),
     "halfcheetah": ("HalfCheetah-v5", {}),
     "hopper": ("Hopper-v5", {}),
@@ -35,7 +38,7 @@ def recorded(name: str) -> SimpleNamespace:
     gym_id, options = GYMNASIUM[name]
     env = gymnasium.make(gym_id, **options)
     rng = np.random.default_rng(0)
-    rows: list[dict] = []
+    rows: list[dict[str, Any]] = []
     env.reset(seed=0)
     inner: Any = env.unwrapped
     for step in range(COUNT):
@@ -61,7 +64,8 @@ def states_of(record: SimpleNamespace) -> EnvState:
         physics = Physics(qpos=qpos, qvel=qvel, warmstart=warmstart)
         return first_state(physics, jnp.zeros(0), key, ("x_velocity",))
 
-    return jax.vmap(state)(*as_float32, keys)
+    qpos, qvel, warmstart = as_float32
+    return jax.vmap(state)(qpos, qvel, warmstart, keys)
 
 
 @cache
@@ -79,7 +83,7 @@ def stepped_in_c(
 
     Returns where it lands, [COUNT, nq + nv], and in which steps a steep capsule touched the floor, [COUNT].
     """
-    simulation: Any = envs.make(name).task.simulation  # type: ignore[attr-defined]
+    simulation: Any = envs.make(name).task.simulation
     model = copy.copy(simulation.mj_model)
     model.opt.iterations = iterations or model.opt.iterations
     model.opt.ls_iterations = ls_iterations or model.opt.ls_iterations
@@ -130,7 +134,7 @@ def test_the_default_solver_budget_lands_where_the_converged_one_does(name: str)
 def test_the_reward_is_what_the_true_step_earns(name: str) -> None:
     state, record = stepped(name), recorded(name)
     target, steep = stepped_in_c(name)
-    simulation: Any = envs.make(name).task.simulation  # type: ignore[attr-defined]
+    simulation: Any = envs.make(name).task.simulation
     velocity = (target[:, 0] - record.qpos[:, 0]) / simulation.dt
     np.testing.assert_allclose(state.metrics["x_velocity"][~steep], velocity[~steep], atol=2e-3)
 
