@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from wsrl_mjx import networks
 from wsrl_mjx.algos.base import hyper
@@ -62,17 +63,17 @@ ALGORITHMS = {
 
 def batch(size: int = 16, seed: int = 0, invalid: tuple[int, ...] = ()) -> Transition:
     """Returns random rows with returns-to-go; `invalid` ones are zeros, as a buffer has them."""
-    keys = jax.random.split(jax.random.key(seed), 6)
-    normal = lambda key, *shape: jax.random.normal(key, shape)  # noqa: E731
-    valid = jnp.ones(size).at[jnp.asarray(invalid, jnp.int32)].set(0.0)
+    rng = np.random.default_rng(seed)
+    valid = np.ones(size)
+    valid[list(invalid)] = 0.0
     rows = Transition(
-        obs=normal(keys[0], size, OBS),
-        action=jnp.tanh(normal(keys[1], size, ACTION)),
-        reward=normal(keys[2], size),
-        next_obs=normal(keys[3], size, OBS),
-        terminated=(jax.random.uniform(keys[4], (size,)) < 0.3).astype(jnp.float32),
-        truncated=jnp.zeros(size),
+        obs=rng.normal(size=(size, OBS)),
+        action=np.tanh(rng.normal(size=(size, ACTION))),
+        reward=rng.normal(size=size),
+        next_obs=rng.normal(size=(size, OBS)),
+        terminated=rng.random(size) < 0.3,
+        truncated=np.zeros(size),
         valid=valid,
-        mc_return=normal(keys[5], size),
+        mc_return=rng.normal(size=size),
     )
-    return jax.tree.map(lambda x: x * valid.reshape((-1,) + (1,) * (x.ndim - 1)), rows)
+    return jax.tree.map(lambda x: jnp.asarray((x.T * valid).T, jnp.float32), rows)

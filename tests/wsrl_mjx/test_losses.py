@@ -54,7 +54,9 @@ def test_actor_loss_by_hand() -> None:
 
 @pytest.mark.parametrize(("entropy", "slope"), [(2.0, 3.0), (-1.0, 0.0), (-3.0, -2.0)])
 def test_temperature_falls_where_there_is_too_much_entropy(entropy: float, slope: float) -> None:
-    loss = lambda t: losses.temperature_loss(t, jnp.asarray(entropy), -1.0)  # noqa: E731
+    def loss(temperature: jax.Array) -> jax.Array:
+        return losses.temperature_loss(temperature, jnp.asarray(entropy), -1.0)
+
     close(loss(jnp.asarray(0.5)), 0.5 * slope)
     close(jax.grad(loss)(jnp.asarray(0.5)), slope)
 
@@ -161,7 +163,9 @@ def test_rows_without_value_weigh_nothing_in_loss_and_gradient(name: str, bad: f
 
 
 def test_no_valid_row_gives_zero_and_no_gradient() -> None:
-    loss = lambda q: losses.critic_loss(q, jnp.ones(2), jnp.zeros(2))  # noqa: E731
+    def loss(q: jax.Array) -> jax.Array:
+        return losses.critic_loss(q, jnp.ones(2), jnp.zeros(2))
+
     value, slope = jax.value_and_grad(loss)(jnp.full((E, 2), 3.0))
     close(value, 0.0)
     close(slope, np.zeros((E, 2)))
