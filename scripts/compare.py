@@ -1,6 +1,6 @@
 """Draws several runs side by side, with 95 % intervals over seeds, and prints where they end.
 
-    python scripts/compare.py runs/with runs/without --labels warmup "no warmup" --out compare.png
+python scripts/compare.py runs/with runs/without --labels warmup "no warmup" --out compare.png
 """
 
 import sys
@@ -32,7 +32,8 @@ def main(arguments: Arguments) -> None:
         ValueError: fewer or more labels than runs, or a folder without results.
     """
     if arguments.labels and len(arguments.labels) != len(arguments.runs):
-        raise ValueError(f"labels must be one for each of the {len(arguments.runs)} runs, got {arguments.labels}")
+        count = len(arguments.runs)
+        raise ValueError(f"labels must be one for each of the {count} runs, got {arguments.labels}")
     labels = arguments.labels or (None,) * len(arguments.runs)
     arms = [comparison.Arm.read(run, label) for run, label in zip(arguments.runs, labels, strict=True)]
     comparison.figure(arms, arguments.title).savefig(arguments.out, dpi=130)

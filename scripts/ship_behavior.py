@@ -2,8 +2,8 @@
 
     python scripts/ship_behavior.py --run-dir runs/halfcheetah --level medium --step 60000
 
-Writes `envs/behaviors/<env>/<level>.{npz,json}`. With `--level expert` the task's expert reference becomes the
-mean return of its deterministic policy (`envs/references.json`).
+Writes `envs/behaviors/<env>/<level>.{npz,json}`. With `--level expert` the task's expert reference becomes
+the mean return of its deterministic policy (`envs/references.json`).
 """
 
 import json

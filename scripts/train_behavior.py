@@ -56,6 +56,10 @@ class BehaviorConfig:
     eval_episodes: int = 16
     task_options: dict[str, float] = field(default_factory=dict)
     """Fields of the task to change while training, such as healthy_reward 0."""
+    start_from: Path | None = None
+    """Run whose newest agent to go on with, from an empty replay buffer: for another reward or rate."""
+    warmup_steps: int = 0
+    """Steps without updates at the start; with start_from they fill the buffer with the agent's own data."""
     save_replay: bool = False
     """At the end, keep the replay buffer as the task's medium-replay dataset."""
     cache_dir: Path = field(default_factory=cache.default_folder)
@@ -108,7 +112,7 @@ def train(config: BehaviorConfig) -> None:
     sac = make_sac(config, env.action_size, 0)
     updates = max(1, round(config.utd * config.num_envs))
     transform = rollout.RewardTransform(hyper(config.reward_scale), hyper(0.0))
-    shared = phases.OnlineShared(jnp.asarray(0, jnp.int32), transform)
+    shared = phases.OnlineShared(jnp.asarray(config.warmup_steps, jnp.int32), transform)
     chunk_steps = config.eval_every // config.num_envs
     chunk = phases.make_chunk(chunk_steps)
 
@@ -125,6 +129,11 @@ def train(config: BehaviorConfig) -> None:
     if (step := checkpoints.latest()) is not None:
         state, clock = checkpoints.restore(step, (state, clock))
         print(f"continuing at {int(clock.env_steps)} steps")
+    elif config.start_from is not None:
+        earlier = Checkpoints(config.start_from / "checkpoints")
+        other, _ = earlier.restore(earlier.latest() or 0, (state, clock))
+        state = state.replace(agent=other.agent)
+        print(f"starting from the agent of {config.start_from}")
 
     while int(clock.env_steps) < config.steps:
         began = time.perf_counter()

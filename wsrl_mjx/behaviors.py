@@ -52,8 +52,8 @@ def random_act(action_size: int) -> Act:
 def save(folder: Path, level: str, actor: networks.Actor, params: Params, card: dict[str, Any]) -> None:
     """Writes `<level>.npz` and `<level>.json` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    flat = traverse_util.flatten_dict(params, sep="/")
-    np.savez_compressed(folder / f"{level}.npz", **{k: np.asarray(v) for k, v in flat.items()})
+    flat: dict[str, Any] = traverse_util.flatten_dict(params, sep="/")
+    np.savez_compressed(folder / f"{level}.npz", **flat)
     network = {
         "action_size": actor.action_size,
         "hidden": list(actor.hidden),

@@ -101,7 +101,7 @@ def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
 
 
 def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
-    """Returns everything that decides the rows: of a dataset on disk its digest, of rollouts what makes them."""
+    """Returns everything that decides the rows: a digest where they are on disk, else what makes them."""
     on_disk = _folder_on_disk(config, env, cache_folder)
     if on_disk is not None:
         card = on_disk / "card.json"

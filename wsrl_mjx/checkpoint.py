@@ -34,7 +34,7 @@ class Checkpoints:
 
     def meta(self, step: int) -> dict[str, Any]:
         """Returns the metadata of the checkpoint of `step`."""
-        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore())).meta
+        return self._manager.restore(step, args=ocp.args.Composite(meta=ocp.args.JsonRestore()))["meta"]
 
     def restore(self, step: int, like: Any) -> Any:
         """Returns the state of `step`, shaped and placed like `like` (arrays or shapes) on this device."""
@@ -43,7 +43,7 @@ class Checkpoints:
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), jax.eval_shape(lambda: like)
         )
         items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-        restored = self._manager.restore(step, args=items).state
+        restored = self._manager.restore(step, args=items)["state"]
         # Restored arrays are not always donatable (jax #18617); a jitted copy is.
         return jax.jit(lambda tree: jax.tree.map(lambda x: x.copy(), tree))(restored)
 

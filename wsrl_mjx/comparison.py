@@ -44,7 +44,7 @@ class Arm:
 
 
 def figure(arms: list[Arm], title: str) -> Figure:
-    """Returns one panel for the return and one for the critics' mean Q; bands are 95 % bootstrap intervals."""
+    """Returns one panel for the return and one for the critics' mean Q; bands are 95 % intervals."""
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         drawn = Figure(figsize=(11, 4.2), layout="constrained")
         axes = drawn.subplots(1, len(PANELS))
@@ -74,7 +74,8 @@ def table(arms: list[Arm]) -> list[dict[str, Any]]:
         steps, returns = curve(arm.rows, "online", "eval/return")
         reference = envs.make(arm.config["env"]).reference
         entry: dict[str, Any] = {"arm": arm.label, "seeds": returns.shape[1], "online_steps": int(steps[-1])}
-        milestones = {"pretrained": returns[0], "lowest": returns[steps > 0].min(axis=0), "final": returns[-1]}
+        lowest = returns[steps > 0].min(axis=0)
+        milestones = {"pretrained": returns[0], "lowest": lowest, "final": returns[-1]}
         for name, values in milestones.items():
             mean, low, high = mean_interval(values)
             entry[name] = f"{mean:.0f} [{low:.0f}, {high:.0f}]"

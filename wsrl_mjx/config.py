@@ -178,10 +178,11 @@ def _check_counts(config: Config) -> None:
         if name in ("actor_hidden", "critic_hidden"):
             if not value or any(not _is_count(width) or width < 1 for width in value):
                 raise ValueError(f"{name} must be one or more positive integers, got {value}")
-        elif name in _COUNT_FIELDS:
-            if not _is_count(value) or value < (0 if name in may_be_zero else 1):
-                least = "zero or more" if name in may_be_zero else "positive"
-                raise ValueError(f"{name} must be an integer, {least}, got {value!r}")
+            continue
+        least = 0 if name in may_be_zero else 1
+        if name in _COUNT_FIELDS and (not _is_count(value) or value < least):
+            kind = "positive" if least else "zero or more"
+            raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
 
 
 def _check_rates(config: Config) -> None:
@@ -227,7 +228,8 @@ def _check_updates(config: Config) -> None:
         )
     if online.replay_capacity % online.num_envs != 0:
         raise ValueError(
-            f"replay_capacity must be a multiple of num_envs ({online.num_envs}), got {online.replay_capacity}"
+            f"replay_capacity must be a multiple of num_envs ({online.num_envs}), "
+            f"got {online.replay_capacity}"
         )
 
 

@@ -4,7 +4,7 @@ On a terminal there are live bars; anywhere else plain lines, so that a log file
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from rich.console import Console as RichConsole
@@ -34,7 +34,7 @@ class Console:
         self._rich.print(table)
 
     @contextmanager
-    def compiling(self, what: str) -> Iterator[None]:
+    def compiling(self, what: str) -> Generator[None]:
         """Shows that `what` compiles, with a running timer, and says afterwards how long it took."""
         began = time.perf_counter()
         if self._rich.is_terminal:
@@ -48,7 +48,7 @@ class Console:
         self.say(f"compiled {what} in {time.perf_counter() - began:.1f} s")
 
     @contextmanager
-    def progress(self, phase: str, total: int, done: int, unit: str) -> Iterator["PhaseProgress"]:
+    def progress(self, phase: str, total: int, done: int, unit: str) -> Generator["PhaseProgress"]:
         """Shows one phase; the body reports to what is yielded."""
         if not self._rich.is_terminal:
             yield PhaseProgress(self, phase, total, done, unit, bar=None)

@@ -21,7 +21,7 @@ from wsrl_mjx import rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.returns import monte_carlo_returns
 from wsrl_mjx.rollout import Act, RewardTransform
-from wsrl_mjx.types import Transition
+from wsrl_mjx.types import Key, Transition
 
 FIELDS = ("obs", "action", "reward", "next_obs", "terminated", "truncated", "valid")
 
@@ -60,7 +60,7 @@ def collect(
 
     @jax.jit
     def chunk(state: EnvState, key: jax.Array):
-        def body(state, key):
+        def body(state: EnvState, key: Key):
             state, rows, _ = rollout.act_and_step(env, act, state, key, identity)
             return state, rows
 

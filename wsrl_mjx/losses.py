@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from wsrl_mjx.types import Params
+
 
 def masked_mean(values: Float[Array, "*L B"], valid: Float[Array, " B"]) -> Float[Array, ""]:
     """Returns the mean of `values` over leading axes and valid rows; 0 if no row is valid.
@@ -52,7 +54,7 @@ def temperature_loss(
     temperature: float | Array, entropy: float | Array, target_entropy: float | Array
 ) -> Float[Array, ""]:
     """Returns temperature * (entropy - target): positive slope, so too much entropy lowers it (SAC)."""
-    return temperature * jax.lax.stop_gradient(entropy - target_entropy)
+    return jnp.asarray(temperature * jax.lax.stop_gradient(entropy - target_entropy))
 
 
 def cql_log_sum_exp(
@@ -78,6 +80,6 @@ def calibrate(
     return jnp.maximum(q, floor), jnp.mean(q < floor, axis=0)
 
 
-def polyak(target, online, rate: float | Array):
+def polyak(target: Params, online: Params, rate: float | Array) -> Params:
     """Returns (1 - rate) * target + rate * online, leaf by leaf."""
     return jax.tree.map(lambda t, o: t + rate * (o - t), target, online)

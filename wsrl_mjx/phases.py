@@ -106,11 +106,11 @@ class Online(struct.PyTreeNode):
         batches = replay.sample(buffer, key_sample, shape, inserted)
         keys = jax.random.split(key_update, (rounds, self.critics_per_actor + 1))
 
-        def critic_update(agent, scanned):
+        def critic_update(agent: Any, scanned: tuple[Transition, Key]):
             batch, key = scanned
             return self.algorithm.update_critic(agent, batch, key)
 
-        def round_of_updates(agent, scanned):
+        def round_of_updates(agent: Any, scanned: tuple[Transition, Key]):
             batch, keys = scanned
             agent, critic_metrics = jax.lax.scan(critic_update, agent, (batch, keys[:-1]))
             merged = jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), batch)
@@ -149,7 +149,7 @@ def make_chunk(length: int) -> Chunk:
     """
 
     def one_seed(phase: Phase, shared: Any, state: TrainState, clock: Clock):
-        def body(carry, _):
+        def body(carry: tuple[TrainState, Clock, Metrics], _: None):
             state, clock, totals = carry
             state, clock, metrics = phase.step(shared, state, clock)
             return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None

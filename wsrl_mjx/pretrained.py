@@ -31,7 +31,9 @@ def cache_folder(cache_dir: Path, wanted: dict[str, Any]) -> Path:
     return cache_dir / FOLDER / cache.key_of(wanted)
 
 
-def find(source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any) -> tuple[Any, dict] | None:
+def find(
+    source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any
+) -> tuple[Any, dict[str, Any]] | None:
     """Returns state and metadata of a finished pretraining, or None where there is none.
 
     Args:

@@ -6,6 +6,7 @@ its unbatched clock. So an insert is one contiguous write, full or empty, under 
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -44,6 +45,8 @@ def create(row: Any, capacity: int, block: int = 1) -> ReplayBuffer:
 
 def insert(buffer: ReplayBuffer, rows: Any, inserted: jax.Array) -> ReplayBuffer:
     """Writes a block of rows (leaves [N, ...]) after the `inserted` rows written so far."""
+    chex.assert_trees_all_equal_structs(buffer.data, rows)
+    chex.assert_trees_all_equal_dtypes(buffer.data, rows)  # a silent cast would be a wrong number
     start = inserted % buffer.capacity
     write = lambda store, new: jax.lax.dynamic_update_slice_in_dim(store, new, start, axis=0)  # noqa: E731
     return ReplayBuffer(jax.tree.map(write, buffer.data, rows))

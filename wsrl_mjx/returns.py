@@ -4,6 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+_Pair = tuple[jax.Array, jax.Array]
+_Triple = tuple[jax.Array, jax.Array, jax.Array]
+
 
 def monte_carlo_returns(
     reward: Float[Array, " D"],
@@ -15,8 +18,8 @@ def monte_carlo_returns(
 
     A terminated row ends with nothing behind it. A truncated row does not: its tail is what the trajectory's
     mean reward would earn for ever, mean / (1 - discount). So a trajectory that only fails at r_neg has
-    r_neg / (1 - discount) in every row (Cal-QL's rule for sparse rewards), and a time limit is never taken for
-    a death. The last row counts as truncated if it is not terminated.
+    r_neg / (1 - discount) in every row (Cal-QL's rule for sparse rewards), and a time limit is never taken
+    for a death. The last row counts as truncated if it is not terminated.
 
     Raises:
         ValueError: a discount of 1 has no bootstrapped tail (only checked for Python numbers).
@@ -31,7 +34,7 @@ def monte_carlo_returns(
     offset = reward + discount * jnp.where(terminated > 0, 0.0, truncated * tail)
     slope = discount * (1.0 - ends)
 
-    def compose(later, earlier):
+    def compose(later: _Pair, earlier: _Pair) -> _Pair:
         later_offset, later_slope = later
         earlier_offset, earlier_slope = earlier
         return earlier_offset + earlier_slope * later_offset, earlier_slope * later_slope
@@ -43,7 +46,7 @@ def _trajectory_mean(reward: jax.Array, ends: jax.Array) -> jax.Array:
     """Returns, at each row, the mean reward of its trajectory up to that row."""
     starts = jnp.concatenate([jnp.ones(1), ends[:-1]])
 
-    def add(left, right):
+    def add(left: _Triple, right: _Triple) -> _Triple:
         left_sum, left_count, left_start = left
         right_sum, right_count, right_start = right
         keep = 1.0 - right_start

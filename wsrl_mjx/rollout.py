@@ -85,6 +85,9 @@ class Episodes(struct.PyTreeNode):
     valid: jax.Array  # [N] bool: False where the simulation became non-finite
 
 
+_Playing = tuple[EnvState, Episodes, jax.Array, jax.Array, Key]  # state, scores, running [N], steps, key
+
+
 def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> Episodes:
     """Plays `episodes` whole episodes side by side and returns their scores."""
     key_reset, key_run = jax.random.split(key)
@@ -92,11 +95,11 @@ def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> Episodes:
     zeros = jnp.zeros(episodes)
     scores = Episodes(zeros, zeros, zeros, jnp.ones(episodes, bool))
 
-    def going_on(carry):
+    def going_on(carry: _Playing) -> jax.Array:
         _, _, running, steps, _ = carry
         return jnp.any(running) & (steps < env.time_limit)
 
-    def advance(carry):
+    def advance(carry: _Playing) -> _Playing:
         state, scores, running, steps, key = carry
         key, key_act = jax.random.split(key)
         stepped = jax.vmap(env.step)(state, act(state.obs, key_act))

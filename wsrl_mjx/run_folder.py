@@ -74,13 +74,12 @@ class RunFolder:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Appends to metrics.csv and to the TensorBoard events."""
-        if self._events is None:
-            self._events = SummaryWriter(str(self.path / "tensorboard"))
+        events = self._events = self._events or SummaryWriter(str(self.path / "tensorboard"))
         with self.metrics_path.open("a", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             for phase, step, seed, name, value in rows:
                 writer.writerow((phase, step, seed, name, repr(value)))
-                self._events.add_scalar(f"{phase}/{name}/seed{seed}", value, step)
+                events.add_scalar(f"{phase}/{name}/seed{seed}", value, step)
 
     def metrics_size(self) -> int:
         """Returns the bytes in metrics.csv; a checkpoint remembers them."""

@@ -11,8 +11,8 @@ def mean_interval(
     """Returns mean, lower and upper bound over the last axis, the seeds; [*] each for values [*, S].
 
     The interval is the percentile bootstrap of the mean: seeds are drawn with replacement, and the same draws
-    serve all leading axes, so that a curve's bounds belong together. One seed has no interval: both bounds are
-    its value.
+    serve all leading axes, so that a curve's bounds belong together. One seed has no interval: both
+    bounds are its value.
 
     Raises:
         ValueError: a confidence outside (0, 1), or no seeds.
