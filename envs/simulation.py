@@ -135,8 +135,8 @@ def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: i
 def has_steep_capsule_contact(model: mujoco.MjModel, data: mujoco.MjData) -> bool:
     """Returns whether a capsule within 30 degrees of upright touches a plane in C MuJoCo's `data`.
 
-    There MJX turns the friction pyramid to the world's axes, where C MuJoCo turns it to the capsule's, so that
-    the two differ by the pyramid's corners. Everywhere else they agree to float32: comparisons leave it out.
+    There MJX turns the friction pyramid to the world's axes, where C MuJoCo turns it to the capsule's, so
+    that the two differ by the pyramid's corners. Comparisons leave it out: elsewhere they agree to float32.
     """
     for geoms in data.contact.geom:
         types = model.geom_type[geoms]

@@ -63,7 +63,7 @@ class BraxTask:
             env = brax.envs.get_environment(self.env_name, backend=self.backend)
             obs_size = env.observation_size
         if not isinstance(obs_size, int):
-            raise ValueError(  # noqa: TRY004 (the name is wrong here, not a type)
+            raise ValueError(
                 f"brax:{self.env_name} observes {obs_size}; only flat observations are supported"
             )
         object.__setattr__(self, "env", env)

@@ -140,8 +140,9 @@ def test_the_reward_is_what_the_true_step_earns(name: str) -> None:
 
 
 def test_gymnasiums_options_give_gymnasiums_observation_reward_and_termination(name: str) -> None:
-    integrator = {} if name == "halfcheetah" else {"integrator": "rk4"}
-    state, record = stepped(name, iterations=100, ls_iterations=50, **integrator), recorded(name)
+    # Gymnasium's HalfCheetah takes Euler already: only the solver budget differs, and ours converges.
+    theirs = {"integrator": "rk4", "iterations": 100, "ls_iterations": 50}
+    state, record = stepped(name, **({} if name == "halfcheetah" else theirs)), recorded(name)
     same = ~stepped_in_c(name)[1]
     error = relative_error(state.obs, record.obs)[same]
     # RK4's inner stages can touch the floor where the steps that chose these states did not.
