@@ -6,6 +6,7 @@ Presets are in `wsrl_mjx.presets`.
 
 import dataclasses
 import difflib
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -183,16 +184,22 @@ def _check_counts(config: Config) -> None:
         if name in _COUNT_FIELDS and (not _is_count(value) or value < least):
             kind = "positive" if least else "zero or more"
             raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
+    if config.seed + config.num_seeds > 2**31:
+        raise ValueError(f"seed must be below 2**31 for every one of num_seeds, got {config.seed}")
 
 
 def _check_rates(config: Config) -> None:
     for name, value in flat_fields(config).items():
         if name.endswith("_lr") and not 0.0 <= value < 1.0:
             raise ValueError(f"{name} must be in [0, 1), got {value}")
+        if isinstance(value, float) and name != "utd" and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value}")
     for name in ("discount", "target_rate"):
         value = getattr(config.agent, name)
         if not 0.0 < value <= 1.0:
             raise ValueError(f"{name} must be in (0, 1], got {value}")
+    if config.offline.offline_algo == "calql" and config.agent.discount >= 1.0:
+        raise ValueError("discount must be less than 1 for calql: its returns-to-go bootstrap, got 1.0")
     if config.agent.init_temperature <= 0.0:
         raise ValueError(f"init_temperature must be positive, got {config.agent.init_temperature}")
     if config.offline.cql_alpha <= 0.0:
@@ -217,13 +224,14 @@ def _check_ensemble(agent: AgentConfig) -> None:
 def _check_updates(config: Config) -> None:
     online = config.online
     updates = online.utd * online.num_envs
-    if updates < 1 or updates != int(updates):
+    whole = round(updates) if math.isfinite(updates) else 0
+    if whole < 1 or abs(updates - whole) > 1e-6:
         raise ValueError(
             f"utd * num_envs must be a positive integer, got {online.utd} * {online.num_envs} = {updates}"
         )
-    if int(updates) % config.critics_per_actor != 0:
+    if whole % config.critics_per_actor != 0:
         raise ValueError(
-            f"utd * num_envs = {int(updates)} must be a multiple of the {config.critics_per_actor} critic "
+            f"utd * num_envs = {whole} must be a multiple of the {config.critics_per_actor} critic "
             f"updates that share an actor update; choose another utd (got {online.utd})"
         )
     if online.replay_capacity % online.num_envs != 0:
