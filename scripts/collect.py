@@ -1,0 +1,120 @@
+"""Rolls a named dataset out on the device and writes it to a folder that `--dataset` can name.
+
+    python scripts/collect.py --env halfcheetah --dataset medium --size 1000000 --out data/halfcheetah-medium
+
+Prints its card. Never overwrites.
+"""
+
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+import envs
+from wsrl_mjx import cache, catalog, dataset
+from wsrl_mjx.cli import fail
+from wsrl_mjx.config import DataConfig, choose
+from wsrl_mjx.console import Console
+from wsrl_mjx.presets import check_env
+
+BAR = 40  # characters of the histogram's longest bar
+
+
+@dataclass(frozen=True)
+class Command:
+    """Roll out an offline dataset onto disk."""
+
+    env: str
+    """ant, halfcheetah, hopper, walker2d, or brax:<name>."""
+    out: Path
+    """Folder to make; it must not exist yet."""
+    dataset: str = "medium"
+    """random, medium, expert or medium-expert."""
+    size: int = 1_000_000
+    """Transitions."""
+    num_envs: int = 100
+    """Environments stepped side by side."""
+    seed: int = 0
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses, checks, collects, prints the card; bad input ends with one message and exit code 2."""
+    command = tyro.cli(Command, args=arguments, description=__doc__)
+    console = Console()
+    try:
+        config = check(command)
+        cache.enable_compilation_cache(cache.default_folder())
+        env = envs.make(command.env)
+        with console.progress("data", command.size, 0, "transitions") as progress:
+            made = catalog.roll_out(config, env, progress.advance_to)
+        check_absent(command.out)  # minutes may have passed
+        dataset.save(command.out, made)
+    except ValueError as error:
+        fail(str(error))
+    show(console, made.card)
+    folder = shlex.quote(str(command.out))
+    console.say(f"written to {command.out}; train on it with --env {command.env} --dataset {folder}")
+
+
+def check(command: Command) -> DataConfig:
+    """Returns what to roll out.
+
+    Raises:
+        ValueError: a value that cannot work.
+    """
+    check_env(command.env)
+    choose("dataset", command.dataset, tuple(catalog.MIXTURES))
+    for name in ("size", "num_envs"):
+        if getattr(command, name) < 1:
+            raise ValueError(f"{name} must be a positive integer, got {getattr(command, name)}")
+    least = command.num_envs * len(catalog.MIXTURES[command.dataset])
+    if command.size < least:
+        raise ValueError(
+            f"size must be at least one row for each environment of each behavior, {least}, got {command.size}"
+        )
+    if command.seed < 0:
+        raise ValueError(f"seed must be an integer, zero or more, got {command.seed}")
+    check_absent(command.out)
+    config = DataConfig(
+        dataset=command.dataset,
+        dataset_size=command.size,
+        dataset_seed=command.seed,
+        collect_envs=command.num_envs,
+    )
+    catalog.check(config, command.env)
+    return config
+
+
+def check_absent(folder: Path) -> None:
+    """Raises ValueError if there is something at `folder`."""
+    if folder.exists():
+        raise ValueError(f"out {folder} exists; nothing is overwritten, choose another folder")
+
+
+def show(console: Console, card: dict[str, Any]) -> None:
+    """Prints a dataset's card."""
+    score = "" if card["score_mean"] is None else f", normalised score {card['score_mean']:.1f}"
+    policies = ", ".join(f"{p['level']} {p['transitions']:,}" for p in card["policies"])
+    rows = [
+        ["environment", f"{card['env']}, fingerprint {card['env_fingerprint'][:12]}"],
+        ["transitions", f"{card['transitions']:,} ({policies})"],
+        ["rows without value", f"{card['invalid_rows']:,}"],
+        ["whole episodes", f"{card['episodes']:,}"],
+        ["return", f"{card['return_mean']:,.1f} ± {card['return_std']:,.1f}{score}"],
+        ["observation, action", f"{card['obs_size']}, {card['action_size']}"],
+        ["seed", str(card["seed"])],
+        ["digest", card["digest"]],
+    ]
+    console.table(f"Dataset {card['name']}", ["", ""], rows)
+    counts, edges = card["return_histogram"]["counts"], card["return_histogram"]["edges"]
+    console.say("episodes by return:")
+    for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True):
+        bar = "#" * round(BAR * count / max(*counts, 1))
+        console.say(f"{low:>10,.1f} to {high:>9,.1f}  {count:>6,}  {bar}".rstrip())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
