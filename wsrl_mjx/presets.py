@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "offline_batch_size": 64,
         "cql_actions": 4,
         "offline_backup_actions": 4,
-        "online_steps": 20_000,
+        "online_steps": 15_000,
         "batch_size": 64,
         "replay_capacity": 100_000,
         "actor_hidden": (128, 128),
