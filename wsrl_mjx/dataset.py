@@ -79,7 +79,8 @@ def collect(
 def in_trajectory_order(parts: list[Transition], steps: int, size: int) -> dict[str, np.ndarray]:
     """Returns rows [D] of one environment after another, from parts [T, N, ...] behind one another in time.
 
-    Each environment's last row is marked truncated, because what follows in the array is another's.
+    Rows are marked truncated where the one behind them does not follow from them: each environment's last
+    row, rows without value, and the rows before these.
     """
     rows = {}
     for name in FIELDS:
@@ -88,7 +89,9 @@ def in_trajectory_order(parts: list[Transition], steps: int, size: int) -> dict[
             by_time[-1] = np.maximum(by_time[-1], 1.0)
         by_env = np.swapaxes(by_time, 0, 1)
         rows[name] = np.ascontiguousarray(by_env.reshape((-1, *by_env.shape[2:]))[:size])
-    rows["truncated"] = rows["truncated"] * (1.0 - rows["terminated"])
+    lost = rows["valid"] == 0
+    cut = lost | np.append(lost[1:], True)  # the last row of all may be in the middle of a stream
+    rows["truncated"] = np.where(cut, 1.0, rows["truncated"]) * (1.0 - rows["terminated"])
     return {name: rows[name].astype(np.float32) for name in FIELDS}
 
 
@@ -164,7 +167,7 @@ def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Datas
     """
     try:
         card = json.loads((folder / "card.json").read_text())
-        with np.load(folder / "transitions.npz") as arrays:
+        with (folder / "transitions.npz").open("rb") as file, np.load(file) as arrays:
             rows = {name: arrays[name] for name in FIELDS}
     except FileNotFoundError as error:
         raise ValueError(f"dataset {folder}: {Path(error.filename).name} is missing") from None
