@@ -31,11 +31,15 @@ def check(config: DataConfig, env_name: str) -> None:
     if Path(config.dataset).is_dir():
         return
     choose("dataset", config.dataset, (*DATASETS, "a folder"))
-    if config.dataset == "medium-replay":
-        return
-    for level in MIXTURES[config.dataset]:
+    for level in MIXTURES.get(config.dataset, ()):
         if level != "random":
             behaviors.load(behaviors.shipped_folder(env_name), level)
+
+
+def check_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> None:
+    """Reads a dataset that lies on disk, and forgets it: `dataset.load` raises where it does not fit."""
+    if _folder_on_disk(config, env, cache_folder) is not None:
+        obtain(config, env, cache_folder, lambda rows: None)
 
 
 def replay_folder(cache_folder: Path, env_name: str) -> Path:

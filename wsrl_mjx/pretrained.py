@@ -45,17 +45,30 @@ def find(
         ValueError: the run at `source` was pretrained otherwise; the message lists the differences.
     """
     folder = source / FOLDER if source else cache_folder(cache_dir, wanted)
+    check(source, wanted)
     if not folder.is_dir():
         return None
     kept = Checkpoints(folder)
     if kept.latest() is None:
         return None
     meta = kept.meta(0)
-    if meta["identity"] != wanted:
-        raise ValueError(f"pretrained {source} does not fit:\n{differences(meta['identity'], wanted)}")
     state = kept.restore(0, like)
     kept.close()
     return state, meta
+
+
+def check(source: Path | None, wanted: dict[str, Any]) -> None:
+    """Raises ValueError unless the run at `source` (if any) holds the pretraining `wanted`, finished."""
+    if source is None:
+        return
+    folder = source / FOLDER
+    kept = Checkpoints(folder) if folder.is_dir() else None
+    if kept is None or kept.latest() is None:
+        raise ValueError(f"pretrained {source} is not a run with a finished pretraining")
+    identity = kept.meta(0)["identity"]
+    kept.close()
+    if identity != wanted:
+        raise ValueError(f"pretrained {source} does not fit:\n{differences(identity, wanted)}")
 
 
 def keep(folders: list[Path], wanted: dict[str, Any], state: Any, meta: dict[str, Any]) -> None:

@@ -49,6 +49,9 @@ class Run:
     def __init__(self, config: Config, options: RunOptions, console: Console) -> None:
         self.config, self.options, self.console = config, options, console
         self.env = envs.make(config.env)
+        if not options.resume:  # whatever is wrong is said before anything is compiled or written
+            catalog.check_on_disk(config.data, self.env, options.cache_dir)
+            pretrained.check(options.pretrained, self._identity())
         self.recipe = recipes.wsrl(config, self.env)
         self.facts = Facts()
         flat = flat_fields(config)
@@ -99,12 +102,16 @@ class Run:
 
     def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
-        found = self._find_pretrained(state, clock)
+        total = self.config.offline.offline_steps
+        if step == total:  # resumed right at the switch
+            self._keep_pretrained(state, clock)
+            return state
+        # Never in the middle: the rows of the steps that are done are in metrics.csv already.
+        found = self._find_pretrained(state, clock) if step == 0 else None
         if found is not None:
             return found
         data = self._load_data()
         phase, every = self.recipe.pretrain, self.config.evaluation
-        total = self.config.offline.offline_steps
         program = self._compiled("pretraining", self._chunk, phase, data, state, clock)
         with self.console.progress("pretraining", total, step, "gradient steps") as progress:
             for done in range(step + every.chunk_steps, total + 1, every.chunk_steps):
