@@ -52,11 +52,11 @@ class Run:
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
             pretrained.check(options.pretrained, self._identity())
-        self.recipe = recipes.wsrl(config, self.env)
-        self.facts = Facts()
         flat = flat_fields(config)
         opened = RunFolder.reopen if options.resume else RunFolder.create
         self.folder = opened(options.run_dir, pretrained.as_json(flat))
+        self.facts = Facts()
+        self.recipe = recipes.wsrl(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
         self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
         self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
