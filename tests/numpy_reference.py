@@ -1,4 +1,4 @@
-"""An independent second version of networks, losses and updates: NumPy, float64, loops where they are clearer.
+"""Networks, losses and updates a second time, independently: NumPy, float64, loops where they are clearer.
 
 Written from the equations of the papers, not from the package. Random numbers come in as arguments.
 """
@@ -69,7 +69,7 @@ def squash(mean: np.ndarray, std: np.ndarray, noise: np.ndarray) -> tuple[np.nda
     """Actions tanh(mean + std * noise) and their log-densities by the change of variables."""
     x = mean + std * noise
     normal = -0.5 * noise**2 - np.log(std) - 0.5 * np.log(2 * np.pi)
-    slope = np.log1p(-(np.tanh(x) ** 2))
+    slope = 2 * (LOG_2 - np.logaddexp(x, -x))  # 1 - tanh^2 = 1 / cosh^2
     return np.tanh(x), (normal - slope).sum(axis=-1)
 
 
@@ -117,7 +117,7 @@ def polyak(target: np.ndarray, online: np.ndarray, rate: float) -> np.ndarray:
 def monte_carlo_returns(
     reward: np.ndarray, terminated: np.ndarray, truncated: np.ndarray, discount: float
 ) -> np.ndarray:
-    """Returns-to-go, one trajectory after the other; a truncated one goes on with its mean reward for ever."""
+    """Returns-to-go, trajectory by trajectory; a truncated one goes on with its mean reward for ever."""
     returns, start = np.zeros(len(reward)), 0
     for end in range(len(reward)):
         if not (terminated[end] or truncated[end] or end == len(reward) - 1):
@@ -151,3 +151,78 @@ def finite_difference(
         values.append(loss(params))
     array[index] = kept
     return (values[0] - values[1]) / (2 * step)
+
+
+# -- updates ----------------------------------------------------------------------------------------------
+
+
+def sac_target(
+    actor_params: Tree,
+    target_params: Tree,
+    batch: Tree,
+    noise: np.ndarray,
+    subset: list[int],
+    discount: float,
+    entropy_weight: float = 0.0,
+) -> np.ndarray:
+    """r + discount * max over the sampled actions of the min over the chosen target critics, [B]."""
+    best = np.full(len(batch["reward"]), -np.inf)
+    mean, std = actor(actor_params, batch["next_obs"])
+    for one in noise:
+        action, log_prob = squash(mean, std, one)
+        values = [critic(member(target_params, i), batch["next_obs"], action) for i in subset]
+        best = np.maximum(best, np.min(values, axis=0) - entropy_weight * log_prob)
+    return td_target(batch["reward"], batch["terminated"], best, discount)
+
+
+def sac_actor_loss(
+    actor_params: Tree, critic_params: Tree, batch: Tree, noise: np.ndarray, temperature: float, reduce: str
+) -> tuple[float, float]:
+    """Loss of the actor and its entropy, both over rows with a value."""
+    action, log_prob = squash(*actor(actor_params, batch["obs"]), noise)
+    q = ensemble(critic_params, batch["obs"], action)
+    value = q.min(axis=0) if reduce == "min" else q.mean(axis=0)
+    return (
+        actor_loss(log_prob, value, temperature, batch["valid"]),
+        -masked_mean(log_prob, batch["valid"]),
+    )
+
+
+def cql_samples(
+    actor_params: Tree, batch: Tree, uniform: np.ndarray, here: np.ndarray, after: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """CQL's actions [3n, B, A] and their log-densities [B, 3n]: uniform, policy at s, policy at s'."""
+    actions_here, log_here = squash(*actor(actor_params, batch["obs"]), here)
+    actions_after, log_after = squash(*actor(actor_params, batch["next_obs"]), after)
+    log_uniform = np.full(uniform.shape[:-1], -uniform.shape[-1] * LOG_2)
+    return (
+        np.concatenate([uniform, actions_here, actions_after]),
+        np.concatenate([log_uniform, log_here, log_after]).T,
+    )
+
+
+def cql_gap(
+    critic_params: Tree,
+    batch: Tree,
+    actions: np.ndarray,
+    log_density: np.ndarray,
+    subset: list[int],
+    importance_sampling: bool,
+    floor: np.ndarray | None,
+) -> tuple[float, float]:
+    """The soft maximum minus the data's value, and the share of sampled values below the floor."""
+    gaps, below = [], []
+    for index in subset:
+        one = member(critic_params, index)
+        data = critic(one, batch["obs"], batch["action"])
+        sampled = np.stack([critic(one, batch["obs"], action) for action in actions], axis=-1)  # [B, 3n]
+        if floor is not None:
+            from_policy = np.arange(sampled.shape[-1]) >= sampled.shape[-1] // 3
+            under = (sampled < floor[:, None]) & from_policy
+            sampled = np.where(under, floor[:, None], sampled)
+            below.append(under.mean(axis=-1))
+        if not importance_sampling:
+            sampled = np.concatenate([sampled, data[:, None]], axis=-1)
+        gaps.append(cql_soft_max(sampled[None], log_density, importance_sampling)[0] - data)
+    share = masked_mean(np.array(below), batch["valid"]) if below else 0.0
+    return masked_mean(np.array(gaps), batch["valid"]), share

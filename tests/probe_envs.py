@@ -1,4 +1,4 @@
-"""Worlds of a few numbers whose values are known beforehand: what an algorithm gets wrong, it gets wrong here.
+"""Worlds of a few numbers whose values are known beforehand: what an algorithm gets wrong, shows here.
 
 Each is a task behind the contract of `envs.base`, in pure JAX; `probe(...)` wraps it as `envs.make` does.
 """
@@ -9,7 +9,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
-from envs.base import EnvState, ReferenceScores, first_state, fingerprint
+from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.episode import Episodes
 
 

@@ -6,12 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsrl_mjx import networks
+from envs.base import Environment
+from wsrl_mjx import networks, replay, rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.cql import CQL
 from wsrl_mjx.algos.sac import SAC
-from wsrl_mjx.types import Transition
+from wsrl_mjx.phases import Online, OnlineShared
+from wsrl_mjx.types import Average, TrainState, Transition
 
 OBS, ACTION, ENSEMBLE, WIDTH = 3, 2, 4, 8
 
@@ -77,3 +79,40 @@ def batch(size: int = 16, seed: int = 0, invalid: tuple[int, ...] = ()) -> Trans
         mc_return=rng.normal(size=size),
     )
     return jax.tree.map(lambda x: jnp.asarray((x.T * valid).T, jnp.float32), rows)
+
+
+# -- phases on probe environments -------------------------------------------------------------------------
+
+
+def online_phase(env: Environment, algorithm: Any, **changes: Any) -> Online:
+    """Returns an online phase of four updates a step, as WSRL has it, on minibatches of four rows."""
+    sizes: dict[str, Any] = {"num_envs": 1, "updates": 4, "critics_per_actor": 4, "batch_size": 4}
+    return Online(algorithm=algorithm, env=env, **(sizes | changes))
+
+
+def online_shared(warmup_steps: int = 0) -> OnlineShared:
+    """Returns what the online phase reads; rewards as they are."""
+    identity = rollout.RewardTransform(hyper(1.0), hyper(0.0))
+    return OnlineShared(jnp.asarray(warmup_steps, jnp.int32), identity)
+
+
+def online_state(phase: Online, seeds: tuple[int, ...], capacity: int = 64) -> TrainState:
+    """Returns a fresh agent, fresh environments and an empty buffer for each seed, [S]."""
+    env = phase.env
+
+    def begin(key: jax.Array) -> TrainState:
+        key_agent, key_env, key_run = jax.random.split(key, 3)
+        row = Transition.empty(env.obs_size, env.action_size)
+        return TrainState(
+            agent=phase.algorithm.init(key_agent, row.obs, row.action),
+            env=rollout.reset(env, key_env, phase.num_envs),
+            buffer=replay.create(row, capacity, phase.num_envs),
+            key=key_run,
+        )
+
+    return jax.jit(jax.vmap(begin))(jax.vmap(jax.random.key)(jnp.asarray(seeds)))
+
+
+def mean(metric: Average) -> np.ndarray:
+    """Returns an average's value for each seed, [S]."""
+    return np.asarray(metric.total) / np.maximum(np.asarray(metric.weight), 1e-9)

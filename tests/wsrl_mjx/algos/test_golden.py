@@ -1,0 +1,158 @@
+"""Whole updates against the NumPy version: the metrics, every part of the gradient, and Adam's first step.
+
+After one step from zero moments Adam's first moment is a tenth of the gradient, so the gradient that an
+update used can be read from the state it returns; it is compared with finite differences in float64.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import numpy_reference as reference
+import pytest
+import tiny
+from compiled import BATCH, compiled, sac_state
+
+pytestmark = pytest.mark.usefixtures("strict_ranks")
+KEY = jax.random.key(3)
+ROWS = {name: reference.as_float64(value) for name, value in vars(BATCH).items()}
+SAMPLES = 3  # of each source, and of the maximum in the target
+CQL_NAMES = [name for name in tiny.ALGORITHMS if "ql" in name]
+
+
+def plain(state: Any) -> dict[str, Any]:
+    """Returns the parameters of a state as float64."""
+    state = sac_state(state)
+    trees = {"actor": state.actor.params, "critic": state.critic.params, "target": state.target_critic}
+    temperature = np.log1p(np.exp(np.float64(state.temperature.params)))
+    return {name: reference.as_float64(tree) for name, tree in trees.items()} | {"temperature": temperature}
+
+
+def normal(key: jax.Array, *shape: int) -> np.ndarray:
+    return np.asarray(jax.random.normal(key, (*shape, *BATCH.action.shape)), np.float64)
+
+
+def draw_subset(key: jax.Array) -> list[int]:
+    return np.asarray(jax.random.choice(key, tiny.ENSEMBLE, (2,), replace=False)).tolist()
+
+
+def check_step(
+    before: Any, after: Any, loss: Callable[[dict], float], params: dict, learning_rate: float
+) -> None:
+    """Compares one learner's gradient with finite differences of `loss`, and its step with Adam's first."""
+    moments = dict(reference.leaves(reference.as_float64(after.opt_state[0].mu)))
+    old, new = (dict(reference.leaves(reference.as_float64(x.params))) for x in (before, after))
+    rng = np.random.default_rng(0)
+    for path, array in reference.leaves(params):
+        gradient = moments[path] / 0.1
+        for _ in range(2):
+            index = tuple(int(rng.integers(size)) for size in array.shape)
+            slope = reference.finite_difference(loss, params, path, index)
+            np.testing.assert_allclose(gradient[index], slope, rtol=2e-3, atol=2e-5, err_msg=f"{path}{index}")
+        step = learning_rate * gradient / (np.abs(gradient) + 1e-8)
+        np.testing.assert_allclose(old[path] - new[path], step, rtol=0.02, atol=2e-6)
+
+
+def sac_target_for(name: str, key: jax.Array) -> np.ndarray:
+    """Returns the target that the algorithm `name` must have used with `key`."""
+    subject = compiled(name)
+    now = plain(subject.state)
+    sac = getattr(subject.algorithm, "cql", subject.algorithm)
+    sac = getattr(sac, "sac", sac)
+    key_action, key_subset = jax.random.split(key)
+    return reference.sac_target(
+        now["actor"],
+        now["target"],
+        ROWS,
+        normal(key_action, sac.backup_actions),
+        draw_subset(key_subset),
+        0.9,
+        now["temperature"] if sac.entropy_backup else 0.0,
+    )
+
+
+@pytest.mark.parametrize("name", ["sac", "sac, mean of critics, entropy backup"])
+def test_sac_critic_update(name: str) -> None:
+    subject = compiled(name)
+    now, target = plain(subject.state), sac_target_for(name, KEY)
+
+    def loss(params: dict) -> float:
+        q = reference.ensemble(params, ROWS["obs"], ROWS["action"])
+        return reference.critic_loss(q, target, ROWS["valid"])
+
+    state, metrics = subject.update_critic(subject.state, BATCH, KEY)
+    q = reference.ensemble(now["critic"], ROWS["obs"], ROWS["action"])
+    expected = {
+        "critic/loss": loss(now["critic"]),
+        "critic/q": reference.masked_mean(q, ROWS["valid"]),
+        "critic/target": reference.masked_mean(target, ROWS["valid"]),
+    }
+    for metric, value in expected.items():
+        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-4, atol=1e-5)
+    check_step(subject.state.critic, state.critic, loss, now["critic"], 1e-3)
+
+
+@pytest.mark.parametrize("name", ["sac", "sac, mean of critics, entropy backup"])
+def test_sac_actor_update(name: str) -> None:
+    subject = compiled(name)
+    now, noise = plain(subject.state), normal(KEY)
+    reduce = subject.algorithm.actor_q
+
+    def loss(params: dict) -> float:
+        return reference.sac_actor_loss(params, now["critic"], ROWS, noise, now["temperature"], reduce)[0]
+
+    state, metrics = subject.update_actor(subject.state, BATCH, KEY)
+    value, entropy = reference.sac_actor_loss(
+        now["actor"], now["critic"], ROWS, noise, now["temperature"], reduce
+    )
+    expected = {
+        "actor/loss": value,
+        "actor/entropy": entropy,
+        "actor/temperature": 0.5,
+    }
+    for metric, value in expected.items():
+        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-4, atol=1e-5)
+    check_step(subject.state.actor, state.actor, loss, now["actor"], 1e-3)
+    raw = np.float64(subject.state.temperature.params)
+    slope = (entropy + tiny.ACTION) / (1 + np.exp(-raw))  # softplus' = sigmoid
+    np.testing.assert_allclose(state.temperature.opt_state[0].mu / 0.1, slope, rtol=1e-4)
+    np.testing.assert_allclose(state.temperature.params, raw - 1e-3 * np.sign(slope), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", CQL_NAMES)
+def test_cql_and_calql_critic_update(name: str) -> None:
+    subject = compiled(name)
+    cql = getattr(subject.algorithm, "cql", subject.algorithm)
+    now = plain(subject.state)
+    key_target, key_action, key_subset = jax.random.split(KEY, 3)
+    target = sac_target_for(name, key_target)
+    key_uniform, key_here, key_next = jax.random.split(key_action, 3)
+    shape = (SAMPLES, *BATCH.action.shape)
+    uniform = np.asarray(jax.random.uniform(key_uniform, shape, minval=-1.0, maxval=1.0), np.float64)
+    actions, log_density = reference.cql_samples(
+        now["actor"], ROWS, uniform, normal(key_here, SAMPLES), normal(key_next, SAMPLES)
+    )
+    floor = ROWS["mc_return"] if name == "calql" else None
+
+    def parts(params: dict) -> tuple[float, float, float]:
+        q = reference.ensemble(params, ROWS["obs"], ROWS["action"])
+        gap, below = reference.cql_gap(
+            params, ROWS, actions, log_density, draw_subset(key_subset), cql.importance_sampling, floor
+        )
+        return reference.critic_loss(q, target, ROWS["valid"]), gap, below
+
+    def loss(params: dict) -> float:
+        td, gap, _ = parts(params)
+        return td + 2.0 * (gap - 0.8 if cql.learn_alpha else gap)
+
+    state, metrics = subject.update_critic(subject.state, BATCH, KEY)
+    td, gap, below = parts(now["critic"])
+    expected = {"critic/loss": td, "cql/gap": gap, "cql/below_floor": below, "cql/alpha": 2.0}
+    for metric, value in expected.items():
+        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-4, atol=1e-5)
+    assert (below > 0) == (name == "calql")
+    check_step(sac_state(subject.state).critic, sac_state(state).critic, loss, now["critic"], 1e-3)
+    if cql.learn_alpha:  # dual ascent: alpha rises where the gap is above its target
+        raised = float(state.multiplier.params - subject.state.multiplier.params)
+        np.testing.assert_allclose(raised, 1e-2 * np.sign(gap - 0.8), rtol=1e-4)

@@ -1,0 +1,139 @@
+"""Learning on the probe environments: the critics' values and the policy's actions are known beforehand."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+from probe_envs import (
+    ConstantReward,
+    EndlessReward,
+    Probe,
+    RewardFromAction,
+    RewardFromObs,
+    TurnsNonFinite,
+    TwoSteps,
+    probe,
+)
+
+from wsrl_mjx import behaviors, dataset, networks, phases
+from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.algos.calql import CalQL
+from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.types import Clock, TrainState
+
+pytestmark = pytest.mark.usefixtures("strict_ranks")
+SEEDS = (0, 1)
+DISCOUNT = 0.9
+RATES: dict[str, Any] = {
+    "actor_lr": hyper(3e-3),
+    "critic_lr": hyper(3e-3),
+    "temperature_lr": hyper(1e-2),
+    "target_rate": hyper(0.2),
+    "target_entropy": hyper(-2.5),
+    "ensemble_size": 2,
+}
+FAST = tiny.sac(action_size=1, width=16, **RATES)
+
+
+def learn_online(task: type[Probe], steps: int) -> tuple[SACState, TrainState, dict]:
+    """Returns SAC after `steps` vector steps of four environments, four updates each, both seeds."""
+    sizes = {"num_envs": 4, "updates": 4, "critics_per_actor": 2, "batch_size": 32}
+    phase = tiny.online_phase(probe(task), FAST, **sizes)
+    state = tiny.online_state(phase, SEEDS, capacity=4000)
+    state, _, metrics = phases.make_chunk(steps)(phase, tiny.online_shared(), state, Clock.zero())
+    return state.agent, state, metrics
+
+
+def learn_offline(task: type[Probe], algorithm: Any, steps: int) -> SACState:
+    """Returns what `algorithm` hands over after `steps` updates on uniformly random actions."""
+    env = probe(task)
+    rows = dataset.collect(env, behaviors.random_act(1), size=512, num_envs=8, seed=0)
+    identity = tiny.online_shared().reward_transform
+    data = dataset.to_device(dataset.Dataset(rows, {}), identity, DISCOUNT)
+    keys = jax.vmap(jax.random.key)(jnp.asarray(SEEDS))
+    init = jax.vmap(lambda key: algorithm.init(key, jnp.zeros(1), jnp.zeros(1)))
+    state = TrainState(agent=jax.jit(init)(keys), env=None, buffer=None, key=keys)
+    phase = phases.Pretrain(algorithm, batch_size=32)
+    state, _, _ = phases.make_chunk(steps)(phase, data, state, Clock.zero())
+    return jax.vmap(algorithm.hand_over)(state.agent)
+
+
+def values(sac: SAC, agent: SACState, obs: float, action: float) -> np.ndarray:
+    """Returns all critics' Q(obs, action), [S, E]."""
+    apply = jax.vmap(lambda p: networks.apply_ensemble(sac.critic, p, jnp.full(1, obs), jnp.full(1, action)))
+    return np.asarray(jax.jit(apply)(agent.critic.params))
+
+
+def modes(sac: SAC, agent: SACState, obs: float) -> np.ndarray:
+    """Returns the deterministic action at `obs`, [S]."""
+    policy = jax.vmap(lambda p: sac.policy(p, jnp.full(1, obs)).mode()[0])
+    return np.asarray(jax.jit(policy)(agent.actor.params))
+
+
+# -- online -----------------------------------------------------------------------------------------------
+
+
+def test_a_constant_reward_is_its_own_value() -> None:
+    agent, _, metrics = learn_online(ConstantReward, 200)
+    for action in (-0.9, 0.0, 0.9):
+        np.testing.assert_allclose(values(FAST, agent, 0.0, action), 1.0, atol=0.1)
+    np.testing.assert_allclose(tiny.mean(metrics["train/episode_return"]), 1.0)
+    np.testing.assert_allclose(tiny.mean(metrics["train/episode_length"]), 1.0)
+
+
+def test_the_value_follows_the_observation() -> None:
+    agent, _, _ = learn_online(RewardFromObs, 200)
+    np.testing.assert_allclose(values(FAST, agent, 1.0, 0.0), 1.0, atol=0.1)
+    np.testing.assert_allclose(values(FAST, agent, -1.0, 0.0), -1.0, atol=0.1)
+
+
+def test_a_reward_one_step_away_is_discounted_once() -> None:
+    agent, _, _ = learn_online(TwoSteps, 300)
+    np.testing.assert_allclose(values(FAST, agent, 0.0, 0.0), DISCOUNT, atol=0.1)
+    np.testing.assert_allclose(values(FAST, agent, 1.0, 0.0), 1.0, atol=0.1)
+
+
+def test_the_policy_learns_the_action_for_what_it_sees() -> None:
+    agent, _, _ = learn_online(RewardFromAction, 600)
+    for obs in (-1.0, 1.0):
+        np.testing.assert_allclose(modes(FAST, agent, obs), 0.5 * obs, atol=0.15)
+        np.testing.assert_allclose(values(FAST, agent, obs, 0.5 * obs), 0.0, atol=0.1)
+        np.testing.assert_allclose(values(FAST, agent, obs, -0.5 * obs), -1.0, atol=0.35)
+
+
+def test_values_bootstrap_through_a_time_limit() -> None:
+    agent, state, metrics = learn_online(EndlessReward, 500)
+    np.testing.assert_allclose(values(FAST, agent, 0.0, 0.0), 1.0 / (1.0 - DISCOUNT), rtol=0.1)
+    assert not state.buffer.data.terminated.any()
+    assert state.buffer.data.truncated[:, :2000].mean() == pytest.approx(0.2)
+    np.testing.assert_allclose(tiny.mean(metrics["train/episode_length"]), 5.0)
+
+
+def test_a_world_that_breaks_hurts_no_network() -> None:
+    agent, state, metrics = learn_online(TurnsNonFinite, 100)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(agent))
+    np.testing.assert_allclose(tiny.mean(metrics["train/non_finite"]), 0.25)
+    rows = jax.tree.map(lambda leaf: np.asarray(leaf)[:, :400], state.buffer.data)
+    assert (rows.valid == 0).sum() == len(SEEDS) * 100
+    assert all(not leaf[rows.valid == 0].any() for leaf in jax.tree.leaves(rows))
+    assert set(np.unique(rows.next_obs[rows.valid == 1])) == {1.0, 2.0, 3.0}
+
+
+# -- offline ----------------------------------------------------------------------------------------------
+
+
+CQL = tiny.cql(sac=FAST.replace(backup_actions=2), alpha=hyper(0.05), sampled_actions=2)
+OFFLINE = {"cql": CQL, "calql": CalQL(CQL), "sac": FAST}
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_offline_methods_discount_and_find_the_best_action(name: str) -> None:
+    agent = learn_offline(TwoSteps, OFFLINE[name], 600)
+    np.testing.assert_allclose(values(FAST, agent, 0.0, 0.0), DISCOUNT, atol=0.2)
+    np.testing.assert_allclose(values(FAST, agent, 1.0, 0.0), 1.0, atol=0.2)
+    agent = learn_offline(RewardFromAction, OFFLINE[name], 600)
+    for obs in (-1.0, 1.0):
+        np.testing.assert_allclose(modes(FAST, agent, obs), 0.5 * obs, atol=0.2)

@@ -1,0 +1,144 @@
+"""Settings: presets work, bad values are refused before anything is built, and names are flat and unique."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+import envs
+from wsrl_mjx.config import (
+    Config,
+    choose,
+    evaluation_points,
+    flat_fields,
+    replace_flat,
+    validate,
+)
+from wsrl_mjx.presets import PRESETS, preset_config, resolve_preset
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("env", envs.REGISTRY)
+def test_presets_are_valid(preset: str, env: str) -> None:
+    config = preset_config(preset, env)
+    validate(config)
+    assert config.env == env and config.preset == preset
+
+
+def test_auto_is_a_preset_for_this_device() -> None:
+    assert resolve_preset("auto") in ("laptop", "paper")
+    assert resolve_preset("smoke") == "smoke"
+
+
+def test_the_paper_preset_is_the_paper() -> None:
+    flat = flat_fields(preset_config("paper", "ant"))
+    expected = {
+        "ensemble_size": 10, "target_subset": 2, "critic_hidden": (256, 256), "actor_hidden": (256, 256),
+        "layer_norm": True, "utd": 4.0, "batch_size": 256, "warmup_steps": 5000, "online_steps": 300_000,
+        "offline_steps": 250_000, "dataset_size": 1_000_000, "discount": 0.99, "target_rate": 0.005,
+        "actor_lr": 1e-4, "critic_lr": 3e-4, "temperature_lr": 1e-4, "init_temperature": 1.0, "num_envs": 1,
+        "cql_alpha": 5.0, "cql_actions": 10, "offline_backup_actions": 10, "backup_actions": 1,
+    }  # fmt: skip
+    assert {name: flat[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"warmup_steps": -1}, "warmup_steps must be an integer, zero or more, got -1"),
+        ({"online_steps": 0}, "online_steps must be an integer, positive, got 0"),
+        ({"offline_steps": -5}, "offline_steps must be an integer, positive, got -5"),
+        ({"offline_steps": 1.5}, "offline_steps must be an integer, positive, got 1.5"),
+        ({"num_seeds": 0}, "num_seeds must be an integer, positive, got 0"),
+        ({"num_seeds": True}, "num_seeds must be an integer, positive, got True"),
+        ({"seed": -1}, "seed must be an integer, zero or more, got -1"),
+        ({"seed": 2**31}, r"seed must be below 2\*\*31 for every one of num_seeds, got 2147483648"),
+        ({"batch_size": 0}, "batch_size must be an integer, positive, got 0"),
+        ({"cql_actions": 0}, "cql_actions must be an integer, positive, got 0"),
+        ({"critic_hidden": ()}, "critic_hidden must be one or more positive integers"),
+        ({"actor_hidden": (32, 0)}, r"actor_hidden must be one or more positive integers, got \(32, 0\)"),
+        ({"utd": 0.3}, r"utd \* num_envs must be a positive integer, got 0.3 \* 1"),
+        ({"utd": -4.0}, r"utd \* num_envs must be a positive integer, got -4.0 \* 1"),
+        ({"utd": 0.0}, r"utd \* num_envs must be a positive integer, got 0.0 \* 1"),
+        ({"utd": float("inf")}, r"utd \* num_envs must be a positive integer, got inf"),
+        ({"utd": float("nan")}, r"utd \* num_envs must be a positive integer, got nan"),
+        ({"utd": 2.5, "num_envs": 2}, "must be a multiple of the 2 critic updates that share an actor"),
+        ({"num_envs": 7}, r"replay_capacity must be a multiple of num_envs \(7\), got 6000"),
+        ({"num_envs": 3}, r"chunk_steps must be a multiple of num_envs \(3\), got 200"),
+        ({"target_subset": 11}, r"target_subset must not exceed ensemble_size \(10\), got 11"),
+        ({"warmup_steps": 6000}, r"warmup_steps must be less than online_steps \(6000\).*got 6000"),
+        ({"dataset_size": 5}, r"dataset_size must be at least collect_envs \(8\), got 5"),
+        ({"eval_every": 300}, r"eval_every must be a multiple of chunk_steps \(200\), got 300"),
+        ({"chunk_steps": 600}, "must be a multiple of chunk_steps"),
+        ({"checkpoint_every": 500}, r"checkpoint_every must be a multiple of chunk_steps \(200\), got 500"),
+        ({"actor_lr": -1e-4}, r"actor_lr must be in \[0, 1\), got -0.0001"),
+        ({"critic_lr": float("nan")}, r"critic_lr must be in \[0, 1\), got nan"),
+        ({"discount": 0.0}, r"discount must be in \(0, 1\], got 0.0"),
+        ({"target_rate": 1.5}, r"target_rate must be in \(0, 1\], got 1.5"),
+        ({"init_temperature": 0.0}, "init_temperature must be positive, got 0.0"),
+        ({"cql_alpha": 0.0}, "cql_alpha must be positive, got 0.0"),
+        ({"reward_scale": 0.0}, "reward_scale must not be 0"),
+        ({"reward_scale": float("nan")}, "reward_scale must be finite, got nan"),
+        ({"reward_bias": float("inf")}, "reward_bias must be finite, got inf"),
+        ({"target_entropy": float("nan")}, "target_entropy must be finite, got nan"),
+        ({"discount": 1.0, "offline_algo": "calql"}, "discount must be less than 1"),
+        ({"offline_algo": "cqll"}, "offline_algo must be one of calql, cql, got 'cqll'; did you mean 'cql'"),
+        ({"std_mode": "exp"}, "std_mode must be one of state, global, got 'exp'"),
+        ({"actor_q": "max"}, "actor_q must be one of min, mean, got 'max'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_work_is_refused(changes: dict[str, Any], message: str) -> None:
+    config = replace_flat(preset_config("smoke", "hopper"), changes)
+    with pytest.raises(ValueError, match=message):
+        validate(config)
+
+
+@pytest.mark.parametrize(
+    ("utd", "num_envs", "updates", "critics_per_actor"),
+    [(4.0, 1, 4, 4), (1.0, 1, 1, 1), (0.25, 8, 2, 1), (2.0, 4, 8, 2), (20.0, 1, 20, 20), (1.1, 10, 11, 1)],
+)
+def test_updates_of_a_vector_step(utd: float, num_envs: int, updates: int, critics_per_actor: int) -> None:
+    config = replace_flat(preset_config("smoke", "hopper"), {"utd": utd, "num_envs": num_envs})
+    validate(config)
+    assert (config.updates_per_step, config.critics_per_actor) == (updates, critics_per_actor)
+
+
+def test_evaluations_are_dense_after_the_switch_and_reach_the_end() -> None:
+    config = replace_flat(Config(), {"online_steps": 45_000, "eval_every": 20_000})
+    assert evaluation_points(config) == (0, 1000, 2000, 5000, 20_000, 40_000, 45_000)
+    short = replace_flat(Config(), {"online_steps": 1500, "eval_every": 1000})
+    assert evaluation_points(short) == (0, 1000, 1500)
+
+
+def test_flat_names_are_unique_in_the_tree() -> None:
+    def count(node: Any) -> int:
+        values = [getattr(node, f.name) for f in dataclasses.fields(node)]
+        return sum(count(v) if dataclasses.is_dataclass(v) else 1 for v in values)
+
+    assert count(Config()) == len(flat_fields(Config()))
+
+
+def test_replace_flat_changes_that_field_alone_and_no_default() -> None:
+    changed = replace_flat(Config(), {"utd": 1.0, "seed": 9})
+    assert (changed.online.utd, changed.seed) == (1.0, 9)
+    assert flat_fields(changed).items() - flat_fields(Config()).items() == {("utd", 1.0), ("seed", 9)}
+    assert Config().online.utd == 4.0
+    with pytest.raises(ValueError, match="no such field: warmup"):
+        replace_flat(Config(), {"warmup": 1})
+
+
+def test_every_preset_names_fields_that_there_are() -> None:
+    names = flat_fields(Config()).keys()
+    assert all(changes.keys() <= names for changes in PRESETS.values())
+
+
+def test_choices_are_listed_with_the_nearest() -> None:
+    assert choose("x", "b", ("a", "b")) == "b"
+    with pytest.raises(
+        ValueError, match=r"^level must be one of low, high, got 'hihg'; did you mean 'high'\?$"
+    ):
+        choose("level", "hihg", ("low", "high"))
+
+
+def test_seeds_count_up() -> None:
+    assert list(replace_flat(Config(), {"seed": 5, "num_seeds": 3}).seeds) == [5, 6, 7]

@@ -1,0 +1,284 @@
+"""Whole runs on a probe environment: what they leave behind, what they share, and that a resume is exact."""
+
+import io
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from probe_envs import Line
+from rich.console import Console as RichConsole
+
+import envs
+from wsrl_mjx import catalog
+from wsrl_mjx.config import Config, replace_flat, validate
+from wsrl_mjx.console import Console
+from wsrl_mjx.run import Run, RunOptions
+from wsrl_mjx.run_folder import COLUMNS, Row, read_metrics
+
+OFFLINE, ONLINE, WARMUP = 40, 40, 20
+SIZES: dict[str, Any] = {
+    "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 2,
+    "offline_steps": OFFLINE, "offline_batch_size": 8, "cql_actions": 2, "offline_backup_actions": 2,
+    "warmup_steps": WARMUP, "online_steps": ONLINE, "batch_size": 4, "replay_capacity": 32,
+    "actor_hidden": (8, 8), "critic_hidden": (8, 8), "ensemble_size": 3, "eval_episodes": 2,
+    "eval_every": 20, "pretrain_eval_every": 20, "chunk_steps": 10, "checkpoint_every": 20,
+}  # fmt: skip
+
+
+class CutOff(Exception):
+    """The power fails."""
+
+
+class Watched(Run):
+    """A run that keeps its data, its last state and what it said, and that fails where it is told to."""
+
+    def __init__(self, config: Config, options: RunOptions, cut: tuple[str, int] | None = None) -> None:
+        self.said = io.StringIO()
+        self.cut, self.data, self.last = cut, None, None
+        super().__init__(config, options, Console(RichConsole(file=self.said, width=200)))
+
+    def _load_data(self) -> Any:
+        self.data = super()._load_data()
+        return self.data
+
+    def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
+        super()._checkpoint(phase, step, index, tree)
+        self.last = jax.tree.map(lambda x: np.asarray(host(x)), tree)
+
+    def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
+        super()._write(phase, step, values)
+        if (phase, step) == self.cut:
+            self.folder.close()
+            self.checkpoints.close()
+            raise CutOff
+
+
+def host(leaf: jax.Array) -> jax.Array:
+    """Returns plain numbers, of keys too."""
+    return jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def settings(**changes: Any) -> Config:
+    config = replace_flat(Config(), SIZES | changes)
+    validate(config)
+    return config
+
+
+@pytest.fixture(autouse=True)
+def probe_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(envs.REGISTRY, "line", Line)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Gives the finished run for a number of seeds, each in a folder with a cache of its own."""
+
+    @cache
+    def finished(num_seeds: int) -> Watched:
+        place = tmp_path_factory.mktemp(f"straight{num_seeds}")
+        run = Watched(settings(num_seeds=num_seeds), RunOptions(place / "run", place / "cache"))
+        run.train()
+        return run
+
+    return finished
+
+
+@pytest.fixture
+def straight(runs: Any) -> Watched:
+    return runs(2)
+
+
+def folder(run: Run) -> Path:
+    return run.options.run_dir
+
+
+def values(rows: list[Row], phase: str, name: str) -> dict[tuple[int, int], float]:
+    return {(step, seed): value for p, step, seed, n, value in rows if (p, n) == (phase, name)}
+
+
+# -- what a run leaves ------------------------------------------------------------------------------------
+
+
+def test_the_run_folder_is_whole(straight: Watched) -> None:
+    path = folder(straight)
+    names = {"config.json", "versions.json", "metrics.csv", "summary.json", "learning_curve.png"}
+    assert {p.name for p in path.iterdir()} == names | {"checkpoints", "pretrained", "tensorboard"}
+    config = json.loads((path / "config.json").read_text())
+    assert config["warmup_steps"] == WARMUP and config["critic_hidden"] == [8, 8]
+    assert {"jax", "mujoco", "python", "device"} <= json.loads((path / "versions.json").read_text()).keys()
+    assert (path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
+    assert list((path / "tensorboard").glob("events*"))
+    kept = {int(p.name) for p in (path / "checkpoints").iterdir() if p.name.isdigit()}
+    assert kept == {OFFLINE + 20, OFFLINE + 40}
+
+
+def test_metrics_hold_every_phase_step_and_seed(straight: Watched) -> None:
+    path = folder(straight)
+    assert (path / "metrics.csv").read_text().splitlines()[0] == ",".join(COLUMNS)
+    rows = read_metrics(path)
+    assert len({row[:4] for row in rows}) == len(rows)
+    chunks = {(step, seed) for step in (10, 20, 30, 40) for seed in (0, 1)}
+    assert values(rows, "pretrain", "cql/gap").keys() == chunks
+    assert values(rows, "online", "train/non_finite").keys() == chunks
+    learning = {(step, seed) for step in (20, 30, 40) for seed in (0, 1)}  # the twentieth step is the first
+    assert values(rows, "online", "critic/loss").keys() == learning
+    evaluated = values(rows, "online", "eval/return")
+    assert evaluated.keys() == {(step, seed) for step in (0, 20, 40) for seed in (0, 1)}
+    assert values(rows, "pretrain", "eval/return").keys() == {(20, 0), (20, 1)}
+    scores = values(rows, "online", "eval/score")
+    assert all(scores[k] == pytest.approx(100 * (evaluated[k] + 8.0) / 8.0, rel=1e-5) for k in scores)
+    losses = values(rows, "pretrain", "critic/loss")
+    assert all(losses[step, 0] != losses[step, 1] for step in (10, 20, 30, 40))
+
+
+def test_the_policy_stays_frozen_until_the_warmup_is_over(straight: Watched) -> None:
+    rows = read_metrics(folder(straight))
+    sizes = {step: values(rows, "online", "actor/entropy").get((step, 0)) for step in (10, 20, 30, 40)}
+    assert sizes[10] is None and sizes[20] != sizes[30]
+
+
+def test_the_summary_is_what_the_metrics_say(straight: Watched) -> None:
+    summary = json.loads((folder(straight) / "summary.json").read_text())
+    evaluated = values(read_metrics(folder(straight)), "online", "eval/return")
+    for seed in (0, 1):
+        entry = summary["seeds"][str(seed)]
+        assert entry["pretrained"]["return"] == pytest.approx(evaluated[0, seed])
+        assert entry["final"]["return"] == pytest.approx(evaluated[40, seed])
+        lowest = min(evaluated[20, seed], evaluated[40, seed])
+        assert entry["lowest_after_switch"]["return"] == pytest.approx(lowest)
+    assert summary["offline_rows"] == 200 and summary["pretraining_from"] == "this run"
+    assert {"data", "pretraining", "warmup", "fine-tuning", "evaluation"} <= summary["seconds"].keys()
+    assert summary["compile_seconds"].keys() == {"pretraining", "fine-tuning", "evaluation"}
+    assert summary["online_steps_per_second"] > 0
+
+
+def test_the_data_is_dropped_at_the_switch_and_the_console_says_so(straight: Watched) -> None:
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.data))
+    said = straight.said.getvalue()
+    assert "offline data: 200 rows of random from fresh rollouts" in said
+    assert "offline data dropped: 200 rows" in said
+    for phase in ("Plan: line", "compiling pretraining", "compiled fine-tuning in", "Return"):
+        assert phase in said
+
+
+def test_nothing_is_overwritten(straight: Watched) -> None:
+    before = {p: p.stat().st_mtime_ns for p in folder(straight).rglob("*")}
+    with pytest.raises(ValueError, match="exists; go on in it with --resume, or take a free name"):
+        Watched(settings(), straight.options)
+    assert {p: p.stat().st_mtime_ns for p in folder(straight).rglob("*")} == before
+
+
+def test_a_seed_in_a_sweep_is_the_seed_alone(runs: Any) -> None:
+    together, alone = read_metrics(folder(runs(2))), read_metrics(folder(runs(1)))
+    ours = {row[:4]: row[4] for row in together if row[2] == 0}
+    assert ours.keys() == {row[:4] for row in alone}
+    for row in alone:
+        assert ours[row[:4]] == pytest.approx(row[4], rel=2e-3, abs=2e-3), row
+
+
+# -- resume -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+@pytest.mark.parametrize("cut", [("pretrain", 30), ("online", 0), ("online", 30)])
+def test_a_resumed_run_is_the_straight_one_bit_for_bit(
+    runs: Any, tmp_path: Path, num_seeds: int, cut: tuple[str, int]
+) -> None:
+    """Cut after the rows of a later chunk were written: they must come again, and only once."""
+    config, straight = settings(num_seeds=num_seeds), runs(num_seeds)
+    with pytest.raises(CutOff):
+        Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache"), cut).train()
+    assert not (tmp_path / "run" / "summary.json").exists()
+    resumed = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache", resume=True))
+    resumed.train()
+    assert "resuming in" in resumed.said.getvalue()
+    for one, other in zip(jax.tree.leaves(straight.last), jax.tree.leaves(resumed.last), strict=True):
+        np.testing.assert_array_equal(one, other)
+    metrics = (folder(straight) / "metrics.csv").read_bytes()
+    assert (folder(resumed) / "metrics.csv").read_bytes() == metrics
+    summaries = [json.loads((folder(run) / "summary.json").read_text()) for run in (straight, resumed)]
+    assert summaries[0]["seeds"] == summaries[1]["seeds"]
+    assert summaries[0]["behavior"] == summaries[1]["behavior"]
+
+
+def test_a_finished_run_has_nothing_left_to_do(straight: Watched) -> None:
+    metrics = (folder(straight) / "metrics.csv").read_bytes()
+    options = RunOptions(folder(straight), straight.options.cache_dir, resume=True)
+    again = Watched(settings(), options)
+    again.train()
+    assert "is finished: 40 online steps are done" in again.said.getvalue()
+    assert (folder(straight) / "metrics.csv").read_bytes() == metrics
+
+
+def test_a_resume_with_another_config_is_refused(straight: Watched) -> None:
+    options = RunOptions(folder(straight), straight.options.cache_dir, resume=True)
+    with pytest.raises(ValueError, match="made with another config:\n  utd: the run has 4.0, now 2.0$"):
+        Watched(settings(utd=2.0), options)
+
+
+# -- sharing ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("offline data was asked for")
+
+    monkeypatch.setattr(catalog, "obtain", refuse)
+
+
+def same_start(one: Run, other: Run) -> None:
+    ours, theirs = read_metrics(folder(one)), read_metrics(folder(other))
+    assert [row for row in ours if row[0] == "pretrain"] == [row for row in theirs if row[0] == "pretrain"]
+    assert [row for row in ours if row[:2] == ("online", 0)] == [
+        row for row in theirs if row[:2] == ("online", 0)
+    ]
+
+
+@pytest.mark.usefixtures("no_data")
+def test_a_finished_pretraining_is_reused_from_the_cache(straight: Watched, tmp_path: Path) -> None:
+    options = RunOptions(tmp_path / "run", straight.options.cache_dir)
+    arm = Watched(settings(warmup_steps=0), options)
+    arm.train()
+    same_start(straight, arm)
+    assert "pretraining: found finished in the cache; its 200 rows of offline" in arm.said.getvalue()
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["pretraining_from"] == "the cache"
+
+
+@pytest.mark.usefixtures("no_data")
+def test_arms_share_a_named_pretraining(straight: Watched, tmp_path: Path) -> None:
+    options = RunOptions(tmp_path / "run", tmp_path / "empty", pretrained=folder(straight))
+    arm = Watched(settings(warmup_steps=0), options)
+    arm.train()
+    same_start(straight, arm)
+    assert arm.facts.pretraining_from == str(folder(straight))
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        ({"cql_alpha": 1.0}, "offline.cql_alpha: it has 5.0, now 1.0"),
+        ({"seed": 5}, r"seeds: it has \[0, 2\], now \[5, 2\]"),
+        ({"reward_scale": 2.0}, r"reward: it has \[1.0, 0.0\], now \[2.0, 0.0\]"),
+    ],
+)
+def test_a_pretraining_that_does_not_fit_is_refused_before_anything_is_written(
+    straight: Watched, tmp_path: Path, change: dict[str, Any], difference: str
+) -> None:
+    options = RunOptions(tmp_path / "run", tmp_path / "cache", pretrained=folder(straight))
+    with pytest.raises(ValueError, match=f"does not fit:\n  {difference}$"):
+        Watched(settings(**change), options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dataset_is_rolled_out_once(straight: Watched, tmp_path: Path) -> None:
+    config = settings(cql_alpha=1.0, offline_steps=20)
+    other = Watched(config, RunOptions(tmp_path / "run", straight.options.cache_dir), ("online", 0))
+    with pytest.raises(CutOff):
+        other.train()
+    assert "offline data: 200 rows of random from the cache" in other.said.getvalue()
+    assert other.facts.dataset_digest == straight.facts.dataset_digest
