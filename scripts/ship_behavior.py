@@ -18,7 +18,7 @@ import envs
 from wsrl_mjx import behaviors, rollout
 
 REFERENCES = Path(envs.__file__).parent / "references.json"
-OPTIONS = ("num_envs", "utd", "hidden", "eval_every", "seed")  # of the training, as its flags
+OPTIONS = ("num_envs", "utd", "hidden", "eval_every", "seed", "final_learning_rate")  # as flags
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,30 @@ def score(
     }
 
 
-def command(config: dict[str, Any], steps: int) -> str:
-    """Returns the training command that made a snapshot after `steps`."""
+def commands(run_dir: Path, steps: int) -> list[str]:
+    """Returns the training commands, in order, that made the snapshot of `run_dir` after `steps`.
+
+    The learning rate falls over all steps of a run, so the command names those, and the snapshot is one of the
+    run's; a run that started from another's agent comes after that one.
+    """
+    config = json.loads((run_dir / "config.json").read_text())
     flags = " ".join(f"--{name.replace('_', '-')} {config[name]}" for name in OPTIONS)
     shaping = " ".join(f"{name} {value}" for name, value in config["task_options"].items())
     shaping = f" --task-options {shaping}" if shaping else ""
-    where = f"--run-dir runs/{config['env']}-behavior"
-    return f"python scripts/train_behavior.py --env {config['env']} --steps {steps} {flags}{shaping} {where}"
+    earlier: list[str] = []
+    start = ""
+    if config["start_from"] is not None:
+        source = Path(config["start_from"])
+        earlier = commands(source, _newest(source))
+        start = f" --start-from runs/behavior-{source.name} --warmup-steps {config['warmup_steps']}"
+    # A constant rate depends on no later step: the run may end at the snapshot.
+    total = steps if config["final_learning_rate"] == config["learning_rate"] else config["steps"]
+    head = f"python scripts/train_behavior.py --env {config['env']} --steps {total} {flags}"
+    return [*earlier, f"{head}{shaping}{start} --run-dir runs/behavior-{run_dir.name}"]
+
+
+def _newest(run_dir: Path) -> int:
+    return max(int(path.stem) for path in (run_dir / "snapshots").glob("*.json"))
 
 
 def ship(order: Shipment) -> None:
@@ -63,7 +80,7 @@ def ship(order: Shipment) -> None:
     behavior = behaviors.load(order.run_dir / "snapshots", f"{order.step:08d}")
     stochastic = score(env, behavior, True, order)
     deterministic = score(env, behavior, False, order)
-    made = command(config, order.step)
+    made = commands(order.run_dir, order.step)
     card = {
         "env": config["env"],
         "level": order.level,
@@ -76,8 +93,9 @@ def ship(order: Shipment) -> None:
         "seed": config["seed"],
         "task_options_while_training": config["task_options"],
         "made_by": made,
-        "replay_command": f"{made} --save-replay",
     }
+    if not config["task_options"] and config["start_from"] is None:
+        card["replay_command"] = f"{made[-1]} --save-replay"
     if order.level == "expert":
         _set_expert_reference(config["env"], deterministic["return_mean"], order)
     behaviors.save(

@@ -96,12 +96,22 @@ def policy(env: Environment, level: str) -> tuple[Act, dict[str, Any]]:
 def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
     folder = replay_folder(cache_folder, env.name)
     if not (folder / "card.json").is_file():
-        card = behaviors.load(behaviors.shipped_folder(env.name), "medium").card
-        raise ValueError(
-            "dataset medium-replay is the replay buffer of the run that made medium, too large to ship; "
-            f"make it once with: {card['replay_command']}"
-        )
+        raise ValueError(_how_to_make_replay(env.name))
     return dataset.load(folder, env)
+
+
+def _how_to_make_replay(env_name: str) -> str:
+    """Returns what to tell a person who asks for a replay dataset that is not there."""
+    command = behaviors.load(behaviors.shipped_folder(env_name), "medium").card.get("replay_command")
+    if command is None:
+        return (
+            f"dataset medium-replay does not exist for {env_name!r}: its medium behavior was trained on another "
+            "reward than the task's, so the buffer's rewards are not the task's; choose another dataset"
+        )
+    return (
+        "dataset medium-replay is the replay buffer of the run that made medium, too large to ship; "
+        f"make it once with: {command}"
+    )
 
 
 def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
