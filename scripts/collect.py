@@ -73,7 +73,7 @@ def check(command: Command) -> DataConfig:
     least = command.num_envs * len(catalog.MIXTURES[command.dataset])
     if command.size < least:
         raise ValueError(
-            f"size must be at least one row for each environment of each behavior, {least}, got {command.size}"
+            f"size must be at least {least}, a row for each environment of each behavior, got {command.size}"
         )
     if command.seed < 0:
         raise ValueError(f"seed must be an integer, zero or more, got {command.seed}")

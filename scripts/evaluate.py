@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
 from wsrl_mjx import cache, rollout
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console
-from wsrl_mjx.policies import Policies, from_behavior, from_run
+from wsrl_mjx.policies import Policies, load
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, evaluates, prints; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
     try:
-        step = check(command)
+        check(command)
         cache.enable_compilation_cache(cache.default_folder())
-        policies = load(command.run, command.behavior, step, command.pretrained)
-        modes = (False, True) if command.behavior else (command.stochastic,)
-        rows = [row for explore in modes for row in evaluate(policies, explore, command.episodes, command.seed)]
+        policies = load(command.run, command.behavior, command.step, command.pretrained)
+        rows = evaluate(policies, modes(command), command.episodes, command.seed)
     except ValueError as error:
         fail(str(error))
     show(Console(), policies.title, rows)
@@ -61,62 +61,43 @@ def main(arguments: list[str] | None = None) -> None:
         command.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def check(command: Command) -> int | None:
-    """Returns the online step asked for, None for the newest.
-
-    Raises:
-        ValueError: a value that cannot work.
-    """
+def check(command: Command) -> None:
+    """Raises ValueError for a value that cannot work."""
     if command.episodes < 1:
         raise ValueError(f"episodes must be a positive integer, got {command.episodes}")
     if command.out is not None and not command.out.absolute().parent.is_dir():
         raise ValueError(f"out {command.out}: its folder does not exist")
-    return parse_step(command.step, command.pretrained)
 
 
-def parse_step(step: str, pretrained: bool) -> int | None:
-    """Returns `step` as a number, None for "latest".
-
-    Raises:
-        ValueError: neither, or a number together with `pretrained`.
-    """
-    if step == "latest":
-        return None
-    if not step.isdecimal():
-        raise ValueError(f"step must be an online step or latest, got {step!r}")
-    if pretrained:
-        raise ValueError("give step or pretrained, not both")
-    return int(step)
+def modes(command: Command) -> tuple[bool, ...]:
+    """Returns whether to sample actions: one way for a run, both ways for a trained behaviour."""
+    if command.behavior is None:
+        return (command.stochastic,)
+    return (True,) if command.behavior[1] == "random" else (False, True)
 
 
-def load(
-    run: Path | None, behavior: tuple[str, str] | None, step: int | None, pretrained: bool
-) -> Policies:
-    """Returns the policies of a run or a behaviour.
+def evaluate(policies: Policies, modes: tuple[bool, ...], episodes: int, seed: int) -> list[dict[str, Any]]:
+    """Plays `episodes` episodes with each policy, all side by side, once a mode; returns rows of scores."""
 
-    Raises:
-        ValueError: neither or both are given, or there is no such thing.
-    """
-    if (run is None) == (behavior is None):
-        raise ValueError("give either the folder of a run or --behavior ENV LEVEL")
-    if behavior is not None:
-        if step is not None or pretrained:
-            raise ValueError("step and pretrained belong to a run; a behavior has neither")
-        return from_behavior(*behavior)
-    assert run is not None
-    return from_run(run, step, pretrained)
+    @jax.jit  # `explore` is traced: one compilation for both modes
+    def play(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.Episodes:
+        def one(params: Any, key: jax.Array) -> rollout.Episodes:
+            sampled, mode = policies.act(params, explore=True), policies.act(params, explore=False)
+            act = lambda obs, k: jnp.where(explore, sampled(obs, k), mode(obs, k))  # noqa: E731
+            return rollout.evaluate(policies.env, act, key, episodes)
 
-
-def evaluate(policies: Policies, explore: bool, episodes: int, seed: int) -> list[dict[str, Any]]:
-    """Plays `episodes` episodes with each policy, all side by side, and returns a row of scores for each."""
-
-    @jax.jit
-    @jax.vmap
-    def play(params: Any, key: jax.Array) -> rollout.Episodes:
-        return rollout.evaluate(policies.env, policies.act(params, explore), key, episodes)
+        return jax.vmap(one)(all_params, keys)
 
     keys = jax.random.split(jax.random.key(seed), len(policies.labels))
-    played = jax.device_get(play(policies.params, keys))
+    rows = []
+    for explore in modes:
+        played = jax.device_get(play(policies.params, keys, jnp.asarray(explore)))
+        rows += score(policies, played, explore)
+    return rows
+
+
+def score(policies: Policies, played: rollout.Episodes, explore: bool) -> list[dict[str, Any]]:
+    """Returns a row of numbers for each policy; `played` has its episodes in [S, N]."""
     reference = policies.env.reference
     rows = []
     for index, label in enumerate(policies.labels):
@@ -124,7 +105,7 @@ def evaluate(policies: Policies, explore: bool, episodes: int, seed: int) -> lis
         row = {
             "policy": label,
             "actions": "stochastic" if explore else "deterministic",
-            "episodes": episodes,
+            "episodes": len(returns),
             "return_mean": float(returns.mean()),
             "return_std": float(returns.std()),
             "length_mean": float(played.lengths[index].mean()),

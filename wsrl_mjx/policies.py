@@ -32,12 +32,14 @@ class Policies:
 
     Attributes:
         title: where they come from, for people.
+        short: the same as the beginning of a file's name.
         env: the environment that they act in.
         labels: one name a policy, such as "seed 3".
         params: their parameters, every leaf [S, ...].
     """
 
     title: str
+    short: str
     env: Environment
     labels: tuple[str, ...]
     params: Any
@@ -50,6 +52,31 @@ class Policies:
     def of(self, index: int) -> Any:
         """Returns the parameters of the policy `index`."""
         return jax.tree.map(lambda leaf: leaf[index], self.params)
+
+
+def load(run: Path | None, behavior: tuple[str, str] | None, step: str, pretrained: bool) -> Policies:
+    """Returns the policies that a command line names: a run's, or a behaviour.
+
+    Args:
+        run: folder of a run.
+        behavior: environment and level.
+        step: online step of the run's checkpoint, or "latest".
+        pretrained: take the run's finished pretraining instead.
+
+    Raises:
+        ValueError: neither or both are given, or there is no such thing.
+    """
+    if step != "latest" and not step.isdecimal():
+        raise ValueError(f"step must be an online step or latest, got {step!r}")
+    if step != "latest" and pretrained:
+        raise ValueError("give step or pretrained, not both")
+    if behavior is not None and run is None:
+        if step != "latest" or pretrained:
+            raise ValueError("step and pretrained belong to a run; a behavior has neither")
+        return from_behavior(*behavior)
+    if run is None or behavior is not None:
+        raise ValueError("give either the folder of a run or --behavior ENV LEVEL")
+    return from_run(run, None if step == "latest" else int(step), pretrained)
 
 
 def run_config(run_dir: Path) -> Config:
@@ -107,6 +134,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     steps = "online" if phase == "online" else "gradient"
     return Policies(
         title=f"{run_dir}, after {done:,} {steps} steps",
+        short=f"{steps}-{done}",
         env=env,
         labels=tuple(f"seed {seed}" for seed in config.seeds),
         params=part.algorithm.hand_over(state.agent).actor.params,
@@ -121,13 +149,11 @@ def from_behavior(env_name: str, level: str) -> Policies:
         ValueError: no such environment or behaviour.
     """
     check_env(env_name)
-    title = f"{env_name}, behavior {level}"
+    title, short = f"{env_name}, behavior {level}", f"{env_name.replace(':', '-')}-{level}"
     if level == "random":
         env = envs.make(env_name)
         uniform = behaviors.random_act(env.action_size)
-        return Policies(
-            title, env, (level,), jnp.zeros(1), lambda params, obs, key, explore: uniform(obs, key)
-        )
+        return Policies(title, env, (level,), jnp.zeros(1), lambda _, obs, key, explore: uniform(obs, key))
     folder = behaviors.shipped_folder(env_name)
     if not (folder / f"{level}.json").is_file():
         choices = ", ".join(["random", *sorted(path.stem for path in folder.glob("*.json"))])
@@ -139,7 +165,7 @@ def from_behavior(env_name: str, level: str) -> Policies:
         return actions.sample(key)[0] if explore else actions.mode()
 
     params = jax.tree.map(lambda leaf: leaf[None], behavior.params)
-    return Policies(title, envs.make(env_name), (level,), params, decide)
+    return Policies(title, short, envs.make(env_name), (level,), params, decide)
 
 
 def _decide_with(sac: SAC) -> Decide:
