@@ -149,7 +149,7 @@ def put(number: float) -> Any:
         (
             "obs",
             lambda x: np.repeat(x, 2, axis=1),
-            r"obs must have shape \(120, 1\) for 'line', got \(120, 2\)",
+            r"obs must have shape \(120, 1\) for 'line', got",
         ),
         ("next_obs", lambda x: x[:-1], r"next_obs must have shape \(120, 1\)"),
         ("terminated", lambda x: x[:, None], r"terminated must have shape \(120,\)"),
@@ -202,7 +202,7 @@ def test_a_broken_card_is_refused(folder: Path) -> None:
 
 
 def test_another_environment_needs_consent(folder: Path) -> None:
-    with pytest.raises(ValueError, match="comes from another environment: 'line'.*--allow-other-env"):
+    with pytest.raises(ValueError, match=r"comes from another environment: 'line'.*--allow-other-env"):
         dataset.load(folder, probe(OtherLine))
     assert dataset.load(folder, probe(OtherLine), allow_other_env=True).size == SIZE
     with pytest.raises(ValueError, match=r"obs must have shape \(120, 2\)"):

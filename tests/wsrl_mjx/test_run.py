@@ -29,7 +29,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 
 
-class CutOff(Exception):
+class CutOffError(Exception):
     """The power fails."""
 
 
@@ -54,7 +54,7 @@ class Watched(Run):
         if (phase, step) == self.cut:
             self.folder.close()
             self.checkpoints.close()
-            raise CutOff
+            raise CutOffError
 
 
 def host(leaf: jax.Array) -> jax.Array:
@@ -190,7 +190,7 @@ def test_a_resumed_run_is_the_straight_one_bit_for_bit(
 ) -> None:
     """Cut after the rows of a later chunk were written: they must come again, and only once."""
     config, straight = settings(num_seeds=num_seeds), runs(num_seeds)
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache"), cut).train()
     assert not (tmp_path / "run" / "summary.json").exists()
     resumed = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache", resume=True))
@@ -216,7 +216,7 @@ def test_a_finished_run_has_nothing_left_to_do(straight: Watched) -> None:
 
 def test_a_resume_with_another_config_is_refused(straight: Watched) -> None:
     options = RunOptions(folder(straight), straight.options.cache_dir, resume=True)
-    with pytest.raises(ValueError, match="made with another config:\n  utd: the run has 4.0, now 2.0$"):
+    with pytest.raises(ValueError, match=r"made with another config:\n  utd: the run has 4.0, now 2.0$"):
         Watched(settings(utd=2.0), options)
 
 
@@ -278,7 +278,7 @@ def test_a_pretraining_that_does_not_fit_is_refused_before_anything_is_written(
 def test_a_dataset_is_rolled_out_once(straight: Watched, tmp_path: Path) -> None:
     config = settings(cql_alpha=1.0, offline_steps=20)
     other = Watched(config, RunOptions(tmp_path / "run", straight.options.cache_dir), ("online", 0))
-    with pytest.raises(CutOff):
+    with pytest.raises(CutOffError):
         other.train()
     assert "offline data: 200 rows of random from the cache" in other.said.getvalue()
     assert other.facts.dataset_digest == straight.facts.dataset_digest

@@ -1,0 +1,105 @@
+"""Named datasets: mixtures in equal shares, kept by what made them, and behaviours that are found."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tiny
+from probe_envs import Line, probe
+
+from wsrl_mjx import behaviors, cache, catalog, dataset
+from wsrl_mjx.config import DataConfig
+from wsrl_mjx.networks import Actor
+
+ENV = probe(Line)
+RANDOM = DataConfig(dataset="random", dataset_size=40, collect_envs=4)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two behaviours for the probe environment."""
+    folder = tmp_path / "behaviors"
+    for seed, level in enumerate(("medium", "expert")):
+        actor = Actor(1, (4,))
+        params = actor.init(jax.random.key(seed), jnp.zeros(1))
+        behaviors.save(folder, level, actor, params, {"return_mean": float(seed)})
+    monkeypatch.setattr(behaviors, "shipped_folder", lambda env_name: folder)
+    return folder
+
+
+def obtain(config: DataConfig, place: Path) -> tuple[dataset.Dataset, str]:
+    return catalog.obtain(config, ENV, place, lambda rows: None)
+
+
+def test_rollouts_are_made_once_and_then_read(tmp_path: Path) -> None:
+    made, origin = obtain(RANDOM, tmp_path)
+    again, origin_again = obtain(RANDOM, tmp_path)
+    assert (origin, origin_again) == ("fresh rollouts", "the cache")
+    assert made.card == again.card and made.size == again.size == 40
+    np.testing.assert_array_equal(made.rows["obs"], again.rows["obs"])
+
+
+def test_another_seed_or_size_is_another_dataset(tmp_path: Path, shipped: Path) -> None:
+    changes = [
+        {},
+        {"dataset_seed": 1},
+        {"dataset_size": 44},
+        {"collect_envs": 2},
+        {"dataset": "medium"},
+        {"dataset": "expert"},
+    ]
+    plain = {"dataset": "random", "dataset_size": 40, "collect_envs": 4}
+    identities = [catalog.identity(DataConfig(**(plain | change)), ENV, tmp_path) for change in changes]
+    assert len({cache.key_of(identity) for identity in identities}) == len(changes)
+
+
+def test_a_mixture_has_equal_shares_in_order(tmp_path: Path, shipped: Path) -> None:
+    config = DataConfig(dataset="medium-expert", dataset_size=41, collect_envs=3)
+    made, _ = obtain(config, tmp_path)
+    shares = [(policy["level"], policy["transitions"]) for policy in made.card["policies"]]
+    assert made.size == 41 and shares == [("medium", 21), ("expert", 20)]
+    assert made.rows["truncated"][20] == 1.0 or made.rows["terminated"][20] == 1.0
+    medium, _ = obtain(DataConfig(dataset="medium", dataset_size=21, collect_envs=3), tmp_path)
+    assert (made.rows["obs"][:21] != medium.rows["obs"]).any()  # seeds of their own in each mixture
+
+
+def test_a_behavior_that_is_not_there_is_answered_by_those_that_are(shipped: Path) -> None:
+    catalog.check(DataConfig(dataset="expert"), "line")
+    (shipped / "expert.json").unlink()
+    with pytest.raises(
+        ValueError, match=r"behavior 'expert' is not in behaviors; choose one of \['medium'\]"
+    ):
+        catalog.check(DataConfig(dataset="expert"), "line")
+
+
+def test_a_folder_is_read_from_disk_and_checked(tmp_path: Path) -> None:
+    made, _ = obtain(RANDOM, tmp_path / "cache")
+    dataset.save(tmp_path / "mine", made)
+    config = DataConfig(dataset=str(tmp_path / "mine"))
+    found, origin = obtain(config, tmp_path / "cache")
+    assert origin == str(tmp_path / "mine") and found.card["digest"] == made.card["digest"]
+    assert catalog.identity(config, ENV, tmp_path) == {"digest": made.card["digest"]}
+    (tmp_path / "mine" / "transitions.npz").unlink()
+    with pytest.raises(ValueError, match=r"transitions.npz is missing"):
+        catalog.check_on_disk(config, ENV, tmp_path)
+
+
+def test_a_behavior_comes_back_as_it_was_saved(shipped: Path) -> None:
+    behavior = behaviors.load(shipped, "medium")
+    fresh = Actor(1, (4,)).init(jax.random.key(0), jnp.zeros(1))
+    assert behavior.card["return_mean"] == 0.0 and behavior.actor == Actor(1, (4,))
+    for one, other in zip(jax.tree.leaves(behavior.params), jax.tree.leaves(fresh), strict=True):
+        np.testing.assert_array_equal(one, other)
+    obs = tiny.batch(5).obs[:, :1]
+    mode = behavior.act(explore=False)(obs, jax.random.key(0))
+    np.testing.assert_array_equal(mode, behavior.act(explore=False)(obs, jax.random.key(1)))
+    assert (mode != behavior.act(explore=True)(obs, jax.random.key(0))).all()
+
+
+def test_random_actions_are_uniform() -> None:
+    actions = behaviors.random_act(3)(jnp.zeros((4000, 2)), jax.random.key(0))
+    assert actions.shape == (4000, 3) and float(jnp.abs(actions).max()) <= 1.0
+    assert float(actions.mean()) == pytest.approx(0.0, abs=0.03)
+    assert float(actions.std()) == pytest.approx(3**-0.5, abs=0.02)

@@ -1,0 +1,69 @@
+"""The run folder: appended to without a seam, cut back exactly, never overwritten."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wsrl_mjx.run_folder import RunFolder, check_free, read_config, read_metrics
+
+CONFIG = {"seed": 0, "utd": 4.0}
+ROWS = [("online", 10, 0, "critic/q", 0.1), ("online", 10, 1, "critic/q", 1 / 3)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path / "run", CONFIG)
+
+
+def test_rows_come_back_exactly(folder: RunFolder) -> None:
+    folder.append(ROWS[:1])
+    folder.append(ROWS[1:])
+    folder.close()
+    assert read_metrics(folder.path) == ROWS
+
+
+def test_metrics_are_cut_back_to_what_a_checkpoint_remembers(folder: RunFolder) -> None:
+    assert folder.metrics_size() == folder.header_size()
+    folder.append(ROWS[:1])
+    remembered = folder.metrics_size()
+    folder.append(ROWS[1:])
+    folder.cut_metrics(remembered)
+    assert read_metrics(folder.path) == ROWS[:1]
+    folder.append(ROWS[1:])
+    folder.close()
+    assert read_metrics(folder.path) == ROWS
+
+
+def test_config_and_versions_are_there_from_the_start(folder: RunFolder) -> None:
+    assert read_config(folder.path) == CONFIG
+    assert json.loads((folder.path / "versions.json").read_text())["jax"]
+
+
+def test_json_is_replaced_whole(folder: RunFolder) -> None:
+    folder.write_json("summary.json", {"a": 1})
+    folder.write_json("summary.json", {"b": 2})
+    assert json.loads((folder.path / "summary.json").read_text()) == {"b": 2}
+    assert not list(folder.path.glob(".*"))
+
+
+def test_only_the_same_config_goes_on(folder: RunFolder) -> None:
+    assert RunFolder.reopen(folder.path, CONFIG).path == folder.path
+    with pytest.raises(
+        ValueError, match=r"another config:\n  new: the run has None, now 1\n  utd: .* now 1.0$"
+    ):
+        RunFolder.reopen(folder.path, CONFIG | {"utd": 1.0, "new": 1})
+
+
+def test_what_exists_is_not_free_and_a_free_name_is_given(tmp_path: Path) -> None:
+    check_free(tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    check_free(tmp_path / "empty")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"file exists; .*--run-dir \S*file-2"):
+        check_free(tmp_path / "file")
+
+
+def test_where_there_is_no_run_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds no run: config.json is missing"):
+        read_config(tmp_path)
