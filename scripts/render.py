@@ -43,6 +43,8 @@ class Command:
     """Sample actions as training does, instead of taking the mode."""
     seed: int = 0
     """Seed of the episode."""
+    seconds: float = 20.0
+    """Longest video, in simulated seconds; the strip always shows the whole episode."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     command = tyro.cli(Command, args=arguments, description=__doc__)
     try:
         check_out(command.out)
+        if not command.seconds > 0:
+            raise ValueError(f"seconds must be positive, got {command.seconds}")
         cache.enable_compilation_cache(cache.default_folder())
         loaded = policies.load(command.run, command.behavior, command.step, command.pretrained)
         simulation_of(loaded.env)
@@ -63,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         command.out
         or (command.run or Path()) / f"{loaded.short}{'.mp4' if video.can_write_mp4() else '.gif'}"
     )
-    write(recording, path, title, Console())
+    write(recording, path, title, command.seconds, Console())
 
 
 def check_out(out: Path | None) -> None:
@@ -91,12 +95,13 @@ def policy_index(loaded: policies.Policies, train_seed: int | None) -> int:
     return loaded.labels.index(f"seed {train_seed}")
 
 
-def write(recording: Recording, path: Path, title: str, console: Console) -> None:
+def write(recording: Recording, path: Path, title: str, seconds: float, console: Console) -> None:
     """Writes the video, or the strip where that was asked for or nothing here can render."""
     console.say(f"{title}: {strip.describe(recording, strip.centre_path(recording))}")
     if path.suffix in VIDEOS:
+        console.say("rendering the video ...")
         try:
-            video.write(recording, path)
+            video.write(recording, path, seconds)
         except video.NoDriverError as error:
             path = path.with_suffix(".png")
             console.say(f"no OpenGL here, drawing a picture strip instead ({error})")

@@ -77,8 +77,9 @@ def window_for(poses: list[Pose], camera: Camera, margin: float = 0.12) -> Windo
     reach = [s.outline - anchor(p, camera) for p in poses for s in p.shapes]
     points = np.concatenate(reach)
     half_width = float(np.abs(points[:, 0]).max()) + margin
-    above = float(points[:, 1].max()) + margin
     lowest = min(float(points[:, 1].min()), 0.0)
+    above = float(points[:, 1].max()) + margin
+    above += 0.1 * (above - lowest)  # for the time stamp
     # A narrow panel is hard to read, and its labels collide.
     half_width = max(half_width, 0.42 * (above - lowest))
     return Window(half_width, margin - lowest + 0.09 * (above - lowest), above)
@@ -101,7 +102,7 @@ def draw(axes: Axes, model: mujoco.MjModel, now: Pose, camera: Camera, window: W
         _draw_ground_line(axes, middle, window)
     for shape in now.shapes:
         _draw_shape(axes, shape, limb_color(model, shape.geom))
-    size = 0.016 * (window.below + window.above)
+    size = 0.02 * max(window.below + window.above, 2 * window.half_width)
     for point in now.contacts:
         axes.add_patch(
             Circle((point[0], point[1]), size, facecolor=CONTACT, edgecolor="white", lw=0.5, zorder=6)

@@ -1,6 +1,6 @@
 """Records one episode: the positions that a picture is made of, and what the episode was worth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -40,6 +40,11 @@ class Recording:
     def seconds(self) -> float:
         """Simulated time of the episode."""
         return self.steps * self.dt
+
+    def first(self, seconds: float) -> "Recording":
+        """Returns the beginning of the episode, `seconds` long at most, one step at least."""
+        steps = max(1, int(seconds / self.dt + 1e-6))
+        return replace(self, qpos=self.qpos[:steps], rewards=self.rewards[:steps])
 
     @property
     def episode_return(self) -> float:

@@ -27,7 +27,7 @@ def draw(recording: Recording, title: str) -> Figure:
     window = panel.window_for(list(poses.values()), camera)
     path = centre_path(recording)
     panel_height = WIDTH / MOMENTS * window.aspect
-    heights = [*(panel_height for _ in rows), 1.5]
+    heights = [*(panel_height for _ in rows), 1.7]
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(WIDTH, sum(heights) + 0.3 * len(heights) + 0.7), layout="constrained")
         bands = figure.subfigures(len(heights), 1, height_ratios=[h + 0.3 for h in heights])

@@ -18,7 +18,7 @@ from wsrl_mjx.pictures.projection import camera_for
 from wsrl_mjx.pictures.recording import Recording
 
 FRAME_RATE = 50.0  # frames a second at most; a slower control rate shows each step
-RENDER_SECONDS = 900  # a software driver is slow, a hanging one must not hold us for ever
+PROBE_SECONDS = 120.0  # for the first frame
 HEIGHT, WIDTH = 480, 640
 
 
@@ -31,12 +31,13 @@ def can_write_mp4() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("imageio", "imageio_ffmpeg"))
 
 
-def write(recording: Recording, path: Path) -> None:
-    """Renders the episode at real speed and writes it to `path`, an .mp4 or a .gif.
+def write(recording: Recording, path: Path, seconds: float) -> None:
+    """Renders the episode, its first `seconds` at most, at real speed, to `path`: an .mp4 or a .gif.
 
     Raises:
         NoDriverError: nothing here can render.
     """
+    recording = recording.first(seconds)
     every = max(1, math.ceil(1.0 / (FRAME_RATE * recording.dt) - 1e-6))
     centres = strip.centre_path(recording)
     with tempfile.TemporaryDirectory() as name:
@@ -76,29 +77,30 @@ def _write_job(folder: Path, recording: Recording, centres: np.ndarray, every: i
 
 
 def _render(folder: Path) -> None:
-    """Runs the worker with one OpenGL backend after another until one has rendered."""
-    worker = str(Path(gl_worker.__file__))
+    """Runs the worker with one OpenGL backend after another until one can render."""
     answers: list[str] = []
     for backend in _backends():
-        choice = {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend} if backend else {}
-        command = [sys.executable, "-P", worker, str(folder)]
-        try:
-            done = subprocess.run(
-                command,
-                env=os.environ | choice,
-                capture_output=True,
-                text=True,
-                timeout=RENDER_SECONDS,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            answers.append(f"{backend or 'default'}: no answer in {RENDER_SECONDS} s")
-            continue
-        if done.returncode == 0:
+        # One frame first: a driver that hangs is found out soon, and a slow one is given the time it needs.
+        problem = _run_worker(folder, backend, frames=1, limit=PROBE_SECONDS)
+        problem = problem or _run_worker(folder, backend, frames=None, limit=None)
+        if problem is None:
             return
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        answers.append(f"{backend or 'default'}: {said[-1][:120]}")
+        answers.append(f"{backend or 'default'}: {problem}")
     raise NoDriverError("; ".join(answers))
+
+
+def _run_worker(folder: Path, backend: str | None, frames: int | None, limit: float | None) -> str | None:
+    """Renders the first `frames` of the job, or all, in another process; returns what went wrong."""
+    choice = {"MUJOCO_GL": backend, "PYOPENGL_PLATFORM": backend} if backend else {}
+    command = [sys.executable, "-P", gl_worker.__file__, str(folder), *([str(frames)] if frames else [])]
+    try:
+        done = subprocess.run(
+            command, env=os.environ | choice, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no frame in {limit:.0f} s"
+    said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return said[-1][:120] if done.returncode else None
 
 
 def _backends() -> tuple[str | None, ...]:

@@ -1,0 +1,1 @@
+"""What `scripts/benchmark.py` measures: one part a module, each a function that returns plain numbers."""

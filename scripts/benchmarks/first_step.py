@@ -1,0 +1,47 @@
+"""A process that starts from nothing and makes one online step; prints how long each stage took, as JSON.
+
+    python first_step.py PRESET ENV CACHE_FOLDER
+
+Run by `startup.py`, so that imports and compilation are those of a user's first minute.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+BEGAN = time.perf_counter()
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+
+import envs  # noqa: E402
+from wsrl_mjx import cache, phases, presets, recipes  # noqa: E402
+from wsrl_mjx.types import Clock  # noqa: E402
+
+
+def main(preset: str, env_name: str, folder: str) -> None:
+    """Makes the step and prints the seconds of its stages."""
+    marks = {"import": time.perf_counter()}
+    cache.enable_compilation_cache(Path(folder))
+    config = presets.preset_config(preset, env_name)
+    recipe = recipes.wsrl(config, envs.make(env_name))
+
+    def begin(key: jax.Array):
+        return recipe.switch(recipe.begin(key))
+
+    state = jax.block_until_ready(jax.jit(jax.vmap(begin))(jax.random.split(jax.random.key(0), 1)))
+    # Past the warmup, so that the step has its updates.
+    clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
+    marks["reset"] = time.perf_counter()
+    program = phases.make_chunk(1).lower(recipe.online, recipe.shared, state, clock).compile()
+    marks["compile"] = time.perf_counter()
+    jax.block_until_ready(program(recipe.online, recipe.shared, state, clock))
+    marks["first step"] = time.perf_counter()
+    times = list(marks.values())
+    stages = dict(zip(marks, (b - a for a, b in zip([BEGAN, *times], times, strict=False)), strict=True))
+    print(json.dumps(stages))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,98 @@
+"""Times the two training programs as a run compiles them: an online step, and a pretraining step."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import envs
+from benchmarks import flops
+from benchmarks.timing import median_seconds
+from envs.base import Environment, EnvState, ReferenceScores, first_state
+from wsrl_mjx import phases, recipes
+from wsrl_mjx.config import Config
+from wsrl_mjx.replay import ReplayBuffer
+from wsrl_mjx.types import Clock, TrainState, Transition
+
+
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A world of given sizes in which nothing moves: what an online step costs without physics."""
+
+    obs_size: int
+    action_size: int
+    name: str = "still"
+    time_limit: int = 1000
+    reference: ReferenceScores | None = None
+
+    def fingerprint(self) -> str:
+        """Returns a constant: there is nothing to tell apart."""
+        return "still"
+
+    def reset(self, key: jax.Array) -> EnvState:
+        """Returns zeros."""
+        return first_state(None, jnp.zeros(self.obs_size), key, ("episode_return", "episode_length"))
+
+    def step(self, state: EnvState, action: jax.Array) -> EnvState:
+        """Uses the action, so that it must be computed, and moves nothing."""
+        return state.replace(steps=state.steps + 1, reward=jnp.sum(action))
+
+
+def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool = True) -> dict[str, float]:
+    """Returns the time of one online step of all seeds, updates included, with a full replay buffer."""
+    world = envs.make(config.env)
+    env: Environment = world if physics else Still(world.obs_size, world.action_size)
+    recipe = recipes.wsrl(config, env)
+    state = jax.jit(jax.vmap(lambda key: _filled(recipe, key)))(jax.random.split(jax.random.key(0), seeds))
+    clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
+    work = seeds * flops.online_step(config, env.obs_size, env.action_size)
+    return _time(recipe.online, recipe.shared, state, clock, chunk, repeats, work) | {"seeds": seeds}
+
+
+def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[str, float]:
+    """Returns the time of one gradient step of all seeds, on a dataset of the configured size."""
+    env = envs.make(config.env)
+    recipe = recipes.wsrl(config, env)
+    row = Transition.empty(env.obs_size, env.action_size).replace(mc_return=jnp.zeros(()))
+    data = jax.jit(_random_rows, static_argnums=1)(row, config.data.dataset_size, jax.random.key(1))
+    state = jax.jit(jax.vmap(recipe.begin))(jax.random.split(jax.random.key(0), seeds))
+    work = seeds * flops.pretrain_step(config, env.obs_size, env.action_size)
+    return _time(recipe.pretrain, data, state, Clock.zero(), chunk, repeats, work) | {"seeds": seeds}
+
+
+def _filled(recipe: recipes.Recipe, key: jax.Array) -> TrainState:
+    """Returns a random agent whose buffer is full of random rows."""
+    state = recipe.switch(recipe.begin(key))
+    row = jax.tree.map(lambda leaf: leaf[0], state.buffer.data)
+    rows = _random_rows(row, recipe.replay_capacity, jax.random.key(2))
+    return state.replace(buffer=ReplayBuffer(rows))
+
+
+def _random_rows(row: Transition, count: int, key: jax.Array) -> Transition:
+    """Returns `count` rows of noise, all of them valid and inside episodes."""
+    leaves, structure = jax.tree.flatten(row)
+    keys = jax.random.split(key, len(leaves))
+    noise = [jax.random.normal(k, (count, *leaf.shape)) for k, leaf in zip(keys, leaves, strict=True)]
+    rows: Transition = jax.tree.unflatten(structure, noise)
+    zeros = jnp.zeros(count)
+    return rows.replace(
+        action=jnp.tanh(rows.action), terminated=zeros, truncated=zeros, valid=jnp.ones(count)
+    )
+
+
+def _time(
+    phase: Any, shared: Any, state: TrainState, clock: Clock, chunk: int, repeats: int, work: int
+) -> dict[str, float]:
+    program = phases.make_chunk(chunk).lower(phase, shared, state, clock).compile()
+
+    def advance(carry: tuple[TrainState, Clock]) -> tuple[TrainState, Clock]:
+        return program(phase, shared, *carry)[:2]
+
+    seconds = median_seconds(advance, (state, clock), repeats) / chunk
+    return {
+        "milliseconds": 1e3 * seconds,
+        "per_second": 1.0 / seconds,
+        "flop": work,
+        "flop_rate": work / seconds,
+    }

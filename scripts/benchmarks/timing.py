@@ -1,0 +1,53 @@
+"""How time is taken: compiled programs only, after they have settled, and medians."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+SETTLED = 0.15  # two calls in a row that differ by less are the steady state
+MOST_WARM_UPS = 6
+
+
+def median_seconds(advance: Callable[[Any], Any], state: Any, repeats: int) -> float:
+    """Returns the median time of `advance(state) -> state`, a compiled program that may donate its argument.
+
+    Calls before the steady state are not counted.
+    """
+    previous, state = _timed(advance, state)
+    for _ in range(MOST_WARM_UPS):
+        seconds, state = _timed(advance, state)
+        if abs(seconds - previous) <= SETTLED * previous:
+            break
+        previous = seconds
+    taken: list[float] = []
+    for _ in range(repeats):
+        seconds, state = _timed(advance, state)
+        taken.append(seconds)
+    return statistics.median(taken)
+
+
+def matmul_rates(sizes: tuple[int, ...], repeats: int) -> dict[int, float]:
+    """Returns, for square float32 matrices of each size, the median rate of their product in FLOP/s.
+
+    Precision is JAX's default for this device, which the networks use too: on recent GPUs that is TF32.
+    """
+    rates = {}
+    for size in sizes:
+        # Products in a row make one call long enough to time; the scale keeps the numbers finite.
+        count = max(1, round((1024 / size) ** 3 * 8))
+        factor = jax.random.normal(jax.random.key(0), (size, size)) / size**0.5
+        chain = jax.jit(lambda x, f, n=count: jax.lax.fori_loop(0, n, lambda _, y: y @ f, x))
+        program = chain.lower(factor, factor).compile()
+        seconds = median_seconds(lambda x, p=program, f=factor: p(x, f), jnp.copy(factor), repeats)
+        rates[size] = 2 * size**3 * count / seconds
+    return rates
+
+
+def _timed(advance: Callable[[Any], Any], state: Any) -> tuple[float, Any]:
+    began = time.perf_counter()
+    state = jax.block_until_ready(advance(state))
+    return time.perf_counter() - began, state

@@ -1,0 +1,31 @@
+"""Times physics alone: control steps of each task under random actions."""
+
+import jax
+
+import envs
+from benchmarks.timing import median_seconds
+from envs.base import EnvState
+from wsrl_mjx import rollout
+from wsrl_mjx.pictures.recording import simulation_of
+
+
+def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, float]:
+    """Returns the rate of `num_envs` environments of a task side by side, resets included."""
+    env = envs.make(name)
+
+    def advance(state: EnvState) -> EnvState:
+        def body(state: EnvState, _: None) -> tuple[EnvState, None]:
+            keys = jax.vmap(jax.random.fold_in)(state.key, state.steps)
+            draw = lambda key: jax.random.uniform(key, (env.action_size,), minval=-1.0, maxval=1.0)  # noqa: E731
+            return jax.vmap(env.step)(state, jax.vmap(draw)(keys)), None
+
+        return jax.lax.scan(body, state, length=length)[0]
+
+    state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, jax.random.key(0), num_envs)
+    program = jax.jit(advance, donate_argnums=0).lower(state).compile()
+    per_second = num_envs * length / median_seconds(program, state, repeats)
+    return {
+        "num_envs": num_envs,
+        "control_steps_per_second": per_second,
+        "physics_steps_per_second": per_second * simulation_of(env).substeps,
+    }
