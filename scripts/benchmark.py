@@ -171,7 +171,7 @@ class Bench:
                 taken = ring.inserts(capacity, seeds, sizes.inserts, sizes.repeats, full)
                 results.append(taken)
                 self.console.say(
-                    f"insert, {'full' if full else 'empty'} buffer of {capacity:,} rows, {seeds} seeds: "
+                    f"insert, {'full' if full else 'empty'} buffer of {capacity:,} rows, seeds {seeds}: "
                     f"{taken['microseconds']:.2f} us"
                 )
         return results

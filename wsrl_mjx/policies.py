@@ -153,7 +153,8 @@ def from_behavior(env_name: str, level: str) -> Policies:
     if level == "random":
         env = envs.make(env_name)
         uniform = behaviors.random_act(env.action_size)
-        return Policies(title, env, (level,), jnp.zeros(1), lambda _, obs, key, explore: uniform(obs, key))
+        draw = lambda _, obs, key, explore: uniform(obs, key)  # noqa: E731
+        return Policies(title, short, env, (level,), jnp.zeros(1), draw)
     folder = behaviors.shipped_folder(env_name)
     if not (folder / f"{level}.json").is_file():
         choices = ", ".join(["random", *sorted(path.stem for path in folder.glob("*.json"))])

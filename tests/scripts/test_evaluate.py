@@ -1,4 +1,4 @@
-"""Scores of a run and of a behaviour: read without writing, and refused with one message where there are none."""
+"""Scores of a run and of a behaviour: read without writing, and one message where there are none."""
 
 import json
 from pathlib import Path
@@ -17,15 +17,9 @@ from wsrl_mjx.presets import PRESETS
 from wsrl_mjx.run_folder import RunFolder
 from wsrl_mjx.types import Clock
 
-SMALL = {
-    "env": "line",
-    "num_seeds": 2,
-    "seed": 4,
-    "ensemble_size": 2,
-    "actor_hidden": (4,),
-    "critic_hidden": (4,),
-}
-CONFIG: Config = replace_flat(Config(), {**PRESETS["smoke"], **SMALL})
+WIDTHS = {"ensemble_size": 2, "actor_hidden": (4,), "critic_hidden": (4,)}
+SMALL = {**PRESETS["smoke"], **WIDTHS, "env": "line", "num_seeds": 2, "seed": 4}
+CONFIG: Config = replace_flat(Config(), SMALL)
 
 
 @pytest.fixture(autouse=True)

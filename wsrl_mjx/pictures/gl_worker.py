@@ -6,6 +6,9 @@ The folder holds `model.mjb` and `job.npz` (qpos [F, nq], lookat [F, 3], and the
 are written to `frames.npy`. Imports nothing of ours, so that it starts fast and can be copied anywhere.
 """
 
+# MuJoCo's bindings have no types that a checker sees.
+# pyright: reportAttributeAccessIssue=false
+
 import sys
 from pathlib import Path
 

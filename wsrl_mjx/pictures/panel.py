@@ -1,5 +1,8 @@
 """Draws one posed model into Matplotlib axes: ground, shadow, shaded bodies, and contacts with the ground."""
 
+# MuJoCo's bindings have no types that a checker sees.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass
 
 import matplotlib as mpl

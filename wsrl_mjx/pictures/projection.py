@@ -3,6 +3,9 @@
 The projection is orthographic, so the outline of a capsule is exactly the hull of two circles.
 """
 
+# MuJoCo's bindings have no types that a checker sees.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass
 from functools import cache
 

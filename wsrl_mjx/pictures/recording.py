@@ -1,5 +1,8 @@
 """Records one episode: the positions that a picture is made of, and what the episode was worth."""
 
+# MuJoCo's bindings have no types that a checker sees.
+# pyright: reportAttributeAccessIssue=false
+
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -7,7 +10,7 @@ import jax
 import mujoco
 import numpy as np
 
-from envs.base import Environment
+from envs.base import Environment, EnvState
 from envs.simulation import Simulation
 from wsrl_mjx.rollout import Act
 from wsrl_mjx.types import Key
@@ -77,7 +80,7 @@ def record(env: Environment, act: Act, key: Key) -> Recording:
     def play(key: Key):
         key_reset, key_run = jax.random.split(key)
 
-        def body(state, key):
+        def body(state: EnvState, key: Key):
             stepped = env.step(state, act(state.obs[None], key)[0])
             ends = (stepped.terminated, stepped.truncated, ~stepped.valid)
             return stepped, (state.physics.qpos, stepped.reward, ends)

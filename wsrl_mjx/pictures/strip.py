@@ -1,5 +1,11 @@
 """A picture of an episode that needs no OpenGL: moments in a row, a close-up, and the way travelled."""
 
+# MuJoCo's bindings have no types that a checker sees.
+# pyright: reportAttributeAccessIssue=false
+
+from collections.abc import Sequence
+from typing import Any
+
 import matplotlib as mpl
 import mujoco
 import numpy as np
@@ -30,7 +36,7 @@ def draw(recording: Recording, title: str) -> Figure:
     heights = [*(panel_height for _ in rows), 1.7]
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(WIDTH, sum(heights) + 0.3 * len(heights) + 0.7), layout="constrained")
-        bands = figure.subfigures(len(heights), 1, height_ratios=[h + 0.3 for h in heights])
+        bands: Any = figure.subfigures(len(heights), 1, height_ratios=[h + 0.3 for h in heights])
         for band, (name, moments) in zip(bands, rows.items(), strict=False):
             band.suptitle(name, x=0.005, ha="left", fontsize=9.5, color=GREY)
             for axes, index in zip(band.subplots(1, MOMENTS), moments, strict=False):
@@ -38,7 +44,7 @@ def draw(recording: Recording, title: str) -> Figure:
                 _stamp(axes, recording, index, path)
             for axes in band.axes[len(moments) :]:
                 axes.set_axis_off()
-        _timelines(*bands[-1].subplots(1, 2), recording, path, list(rows.values()))
+        _timelines(bands[-1].subplots(1, 2), recording, path, list(rows.values()))
         figure.suptitle(f"{title}\n{describe(recording, path)}", fontsize=12)
     return figure
 
@@ -87,19 +93,17 @@ def describe(recording: Recording, path: np.ndarray) -> str:
 
 def _stamp(axes: Axes, recording: Recording, index: int, path: np.ndarray) -> None:
     box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "pad": 1.5}
-    place = {"transform": axes.transAxes, "va": "top", "zorder": 8, "bbox": box}
+    place: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "zorder": 8, "bbox": box}
     axes.text(0.03, 0.97, f"{index * recording.dt:.2f} s", ha="left", weight="bold", fontsize=8.5, **place)
     travelled = round(path[index, 0] - path[0, 0], 2) + 0.0  # no minus zero
     axes.text(0.97, 0.97, f"{travelled:+.2f} m", ha="right", fontsize=8.5, color=BLUE, **place)
 
 
-def _timelines(
-    left: Axes, right: Axes, recording: Recording, path: np.ndarray, rows: list[list[int]]
-) -> None:
+def _timelines(pair: Sequence[Axes], recording: Recording, path: np.ndarray, rows: list[list[int]]) -> None:
     """Draws distance and height over time, with the moments of the panels marked."""
     time = np.arange(recording.steps) * recording.dt
     columns = (path[:, 0] - path[0, 0], path[:, 2])
-    for axes, values, name in zip((left, right), columns, ("travelled, m", "centre of mass, m"), strict=True):
+    for axes, values, name in zip(pair, columns, ("travelled, m", "centre of mass, m"), strict=True):
         axes.plot(time, values, color=BLUE, linewidth=1.4)
         axes.plot(time[rows[0]], values[rows[0]], "o", color=BLUE, markersize=4)
         for near in rows[1:]:

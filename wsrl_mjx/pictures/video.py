@@ -1,5 +1,8 @@
 """A video of an episode through MuJoCo's renderer, where there is an OpenGL driver, as mp4 or gif."""
 
+# MuJoCo's bindings have no types that a checker sees.
+# pyright: reportAttributeAccessIssue=false
+
 import importlib.util
 import math
 import os
