@@ -125,7 +125,8 @@ def test_the_description_gives_distance_and_speed() -> None:
 @pytest.mark.parametrize("steps", [1, 5, 100])
 def test_a_strip_is_drawn_whatever_the_length(steps: int, workplace: Path) -> None:
     strip.draw(slide(steps), "a slide").savefig(workplace / "strip.png", dpi=30)
-    assert Image.open(workplace / "strip.png").size[0] > 400
+    with Image.open(workplace / "strip.png") as image:
+        assert image.size[0] > 400
 
 
 def test_a_recording_is_one_whole_episode() -> None:
@@ -156,6 +157,8 @@ def test_a_gif_plays_at_real_speed(workplace: Path, monkeypatch: pytest.MonkeyPa
         np.save(folder / "frames.npy", noise)
 
     monkeypatch.setattr(video, "_render", fake)
+    monkeypatch.setattr(video, "HEIGHT", 24)
+    monkeypatch.setattr(video, "WIDTH", 32)
     recording = Recording(MODEL, slide(31).qpos, 0.008, np.ones(31), "time limit")
     video.write(recording, workplace / "slide.gif", seconds=0.2)
     with Image.open(workplace / "slide.gif") as image:
