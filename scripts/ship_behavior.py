@@ -50,8 +50,8 @@ def score(
 def commands(run_dir: Path, steps: int) -> list[str]:
     """Returns the training commands, in order, that made the snapshot of `run_dir` after `steps`.
 
-    The learning rate falls over all steps of a run, so the command names those, and the snapshot is one of the
-    run's; a run that started from another's agent comes after that one.
+    The learning rate falls over all steps of a run, so the command names those, and the snapshot is one of
+    the run's; a run that started from another's agent comes after that one.
     """
     config = json.loads((run_dir / "config.json").read_text())
     flags = " ".join(f"--{name.replace('_', '-')} {config[name]}" for name in OPTIONS)

@@ -7,9 +7,10 @@ from typing import Any
 
 from envs.base import Environment
 from wsrl_mjx import behaviors, cache, dataset
-from wsrl_mjx.config import DATASETS, DataConfig, choose
+from wsrl_mjx.config import DATASETS, DataConfig
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.rollout import Act
+from wsrl_mjx.validation import choose
 
 MIXTURES: dict[str, tuple[str, ...]] = {
     "random": ("random",),
@@ -105,8 +106,8 @@ def _how_to_make_replay(env_name: str) -> str:
     command = behaviors.load(behaviors.shipped_folder(env_name), "medium").card.get("replay_command")
     if command is None:
         return (
-            f"dataset medium-replay does not exist for {env_name!r}: its medium behavior was trained on another "
-            "reward than the task's, so the buffer's rewards are not the task's; choose another dataset"
+            f"dataset medium-replay does not exist for {env_name!r}: its medium behavior was trained on "
+            "another reward than the task's, so the buffer's rewards are not the task's; choose another dataset"
         )
     return (
         "dataset medium-replay is the replay buffer of the run that made medium, too large to ship; "

@@ -5,7 +5,7 @@ Brax's `State` and its raw random keys appear in this file alone. Importing it i
 
 import difflib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from envs.simulation import check_choice
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def _quietly() -> Generator[None]:
     # Brax warns that its environments are not maintained and that it reads MJX fields by old names: nothing
     # that a user of ours could act on.
     with warnings.catch_warnings():
@@ -52,7 +52,7 @@ class BraxTask:
     obs_size: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        known = brax.envs._envs  # Brax has no public list of its registry
+        known = brax.envs._envs  # pyright: ignore[reportPrivateUsage] (there is no public list)
         if self.env_name not in known:
             near = difflib.get_close_matches(self.env_name, known, n=1)
             hint = f" Did you mean 'brax:{near[0]}'?" if near else ""
