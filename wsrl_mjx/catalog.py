@@ -107,7 +107,8 @@ def _how_to_make_replay(env_name: str) -> str:
     if command is None:
         return (
             f"dataset medium-replay does not exist for {env_name!r}: its medium behavior was trained on "
-            "another reward than the task's, so the buffer's rewards are not the task's; choose another dataset"
+            "another reward than the task's, so the buffer's rewards are not the task's; "
+            "choose another dataset"
         )
     return (
         "dataset medium-replay is the replay buffer of the run that made medium, too large to ship; "
