@@ -16,9 +16,10 @@ import tyro
 import envs
 from wsrl_mjx import cache, catalog, dataset
 from wsrl_mjx.cli import fail
-from wsrl_mjx.config import DataConfig, choose
+from wsrl_mjx.config import DataConfig
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import check_env
+from wsrl_mjx.validation import choose
 
 BAR = 40  # characters of the histogram's longest bar
 

@@ -19,7 +19,7 @@ OBS, ACTION, ENSEMBLE, WIDTH = 3, 2, 4, 8
 
 
 def sac(action_size: int = ACTION, width: int = WIDTH, **changes: Any) -> SAC:
-    """Returns SAC with four critics of one or two tiny layers."""
+    """Returns SAC with four critics of one tiny layer."""
     plain = SAC(
         actor_lr=hyper(1e-3),
         critic_lr=hyper(1e-3),
@@ -28,8 +28,8 @@ def sac(action_size: int = ACTION, width: int = WIDTH, **changes: Any) -> SAC:
         target_rate=hyper(0.05),
         target_entropy=hyper(-action_size),
         init_temperature=hyper(0.5),
-        actor=networks.Actor(action_size, (width, width), last_hidden_gain=1.0),
-        critic=networks.Critic((width, width)),
+        actor=networks.Actor(action_size, (width,), last_hidden_gain=1.0),
+        critic=networks.Critic((width,)),
         ensemble_size=ENSEMBLE,
         target_subset=2,
         backup_actions=1,

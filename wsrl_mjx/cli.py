@@ -4,15 +4,15 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import tyro
 
 from wsrl_mjx import cache, catalog
-from wsrl_mjx.config import Config, replace_flat, validate
+from wsrl_mjx.config import Config, from_saved, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run_folder import check_free, read_config
+from wsrl_mjx.validation import validate
 
 BAD_INPUT = 2  # exit code
 
@@ -65,7 +65,7 @@ def parse(arguments: list[str]) -> Command:
     if typed.resume:
         if typed.run_dir is None:
             raise ValueError("resume needs --run-dir: the folder of the run to go on with")
-        default = replace_flat(Config(), _as_fields(read_config(typed.run_dir)))
+        default = from_saved(read_config(typed.run_dir))
     else:
         default = preset_config(resolve_preset(typed.preset), typed.env)
     command = tyro.cli(Command, args=arguments, default=Command(config=default), description=Command.__doc__)
@@ -90,11 +90,6 @@ class _Peek:
 def _peek(arguments: list[str]) -> _Peek:
     known = [a for a in arguments if a not in ("-h", "--help")]
     return tyro.cli(_Peek, args=known, return_unknown_args=True)[0]
-
-
-def _as_fields(saved: dict[str, Any]) -> dict[str, Any]:
-    """Returns a run's saved config with JSON's lists as the tuples they were."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
 
 
 def _check_paths(command: Command) -> None:

@@ -17,11 +17,12 @@ from envs.base import Environment
 from wsrl_mjx import behaviors, recipes
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.checkpoint import Checkpoints
-from wsrl_mjx.config import Config, replace_flat, validate
+from wsrl_mjx.config import Config, from_saved
 from wsrl_mjx.presets import check_env
 from wsrl_mjx.rollout import Act
 from wsrl_mjx.run_folder import read_config
 from wsrl_mjx.types import Clock, Key
+from wsrl_mjx.validation import validate
 
 Decide = Callable[[Any, jax.Array, Key, bool], jax.Array]  # params, obs [N, O], key, explore -> [N, A]
 
@@ -86,9 +87,7 @@ def run_config(run_dir: Path) -> Config:
         ValueError: there is no run of `scripts/train.py`.
     """
     try:
-        saved = read_config(run_dir)
-        fields = {name: tuple(v) if isinstance(v, list) else v for name, v in saved.items()}
-        config = replace_flat(Config(), fields)
+        config = from_saved(read_config(run_dir))
         validate(config)
     except json.JSONDecodeError as error:
         raise ValueError(f"run {run_dir}: config.json is damaged ({error})") from None

@@ -6,7 +6,8 @@ from typing import Any
 import jax
 
 import envs
-from wsrl_mjx.config import Config, choose, replace_flat
+from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.validation import choose
 
 PRESETS: dict[str, dict[str, Any]] = {
     # The paper's locomotion setting (ALGORITHMS §4) and its evaluation; the defaults of the dataclasses.

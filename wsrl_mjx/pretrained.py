@@ -76,7 +76,7 @@ def keep(folders: list[Path], wanted: dict[str, Any], state: Any, meta: dict[str
     for folder in folders:
         kept = Checkpoints(folder, keep=1)
         if kept.latest() is None:
-            kept.save(0, state, {"identity": wanted, **meta})
+            kept.save(0, state, {**meta, "identity": wanted})
         kept.close()
 
 

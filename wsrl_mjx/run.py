@@ -179,6 +179,7 @@ class Run:
         if found is None:
             return None
         (restored, _), meta = found
+        pretrained.keep([self.folder.path / pretrained.FOLDER], self._identity(), (restored, clock), meta)
         self.facts = Facts(**meta["facts"])
         self.facts.pretraining_from = str(source or "the cache")
         self.folder.append((row[0], row[1], row[2], row[3], row[4]) for row in meta["rows"])

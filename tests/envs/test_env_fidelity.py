@@ -72,7 +72,9 @@ def states_of(record: SimpleNamespace) -> EnvState:
 def stepped(name: str, **options: Any) -> EnvState:
     task = envs.make(name, **options).task
     record = recorded(name)
-    return jax.jit(jax.vmap(task.step))(states_of(record), jnp.asarray(record.action))
+    # One step of 100 states: compiling is all the cost, and without LLVM's optimisations it is half of that.
+    step = jax.jit(jax.vmap(task.step), compiler_options={"xla_backend_optimization_level": 0})
+    return step(states_of(record), jnp.asarray(record.action))
 
 
 @cache
@@ -150,7 +152,7 @@ def test_gymnasiums_options_give_gymnasiums_observation_reward_and_termination(n
     reward_error = np.abs(np.asarray(state.reward) - record.reward)[same]
     assert np.median(reward_error) < 1e-5 and np.quantile(reward_error, 0.95) < 1e-3
     np.testing.assert_array_equal(np.asarray(state.terminated)[same], record.terminated[same])
-    assert record.terminated.any() == (name in {"hopper", "walker2d"})
+    assert record.terminated.any() or name in {"ant", "halfcheetah"}  # else the line above says nothing
 
 
 def test_start_states_are_spread_as_gymnasiums(name: str) -> None:

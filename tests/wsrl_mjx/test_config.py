@@ -6,15 +6,9 @@ from typing import Any
 import pytest
 
 import envs
-from wsrl_mjx.config import (
-    Config,
-    choose,
-    evaluation_points,
-    flat_fields,
-    replace_flat,
-    validate,
-)
+from wsrl_mjx.config import Config, evaluation_points, flat_fields, replace_flat
 from wsrl_mjx.presets import PRESETS, preset_config, resolve_preset
+from wsrl_mjx.validation import choose, validate
 
 
 @pytest.mark.parametrize("preset", PRESETS)

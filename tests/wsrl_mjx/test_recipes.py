@@ -12,7 +12,7 @@ from wsrl_mjx.algos.cql import CQL
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.config import Config, replace_flat
 
-SIZES = {"actor_hidden": (8, 8), "critic_hidden": (8, 8), "ensemble_size": 3, "replay_capacity": 50}
+SIZES = {"actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "replay_capacity": 50}
 ENV = probe(Line)
 
 

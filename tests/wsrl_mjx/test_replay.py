@@ -100,6 +100,7 @@ def compiled_insert(cursor_axis: int | None) -> str:
     return lowered.compile().as_text()
 
 
+@pytest.mark.usefixtures("full_compilation")
 def test_under_vmap_an_insert_is_one_write_in_place() -> None:
     text = compiled_insert(cursor_axis=None)
     assert " dynamic-update-slice(" in text
@@ -108,6 +109,7 @@ def test_under_vmap_an_insert_is_one_write_in_place() -> None:
     assert set(whole_store) <= {"parameter", "dynamic-update-slice", "fusion", "bitcast"}
 
 
+@pytest.mark.usefixtures("full_compilation")
 def test_a_cursor_of_its_own_for_every_seed_would_cost_more() -> None:
     """What the test above would see if the cursor were ever batched."""
     text = compiled_insert(cursor_axis=0)

@@ -1,0 +1,145 @@
+"""Checks of the settings: every value that cannot work is refused before anything compiles.
+
+Each message names the field, the value given, and the choices or the limit.
+"""
+
+import difflib
+import math
+from typing import Any
+
+from wsrl_mjx.config import OFFLINE_ALGOS, AgentConfig, Config, flat_fields
+
+
+def validate(config: Config) -> None:
+    """Raises ValueError for the first field that cannot work, naming it, its value and the choices."""
+    _check_counts(config)
+    _check_rates(config)
+    _check_choices(config)
+    _check_ensemble(config.agent)
+    _check_updates(config)
+    _check_lengths(config)
+    _check_chunks(config)
+
+
+def _check_counts(config: Config) -> None:
+    may_be_zero = {"warmup_steps", "seed", "dataset_seed"}
+    for name, value in flat_fields(config).items():
+        if name in ("actor_hidden", "critic_hidden"):
+            if not value or any(not _is_count(width) or width < 1 for width in value):
+                raise ValueError(f"{name} must be one or more positive integers, got {value}")
+            continue
+        least = 0 if name in may_be_zero else 1
+        if name in _COUNT_FIELDS and (not _is_count(value) or value < least):
+            kind = "positive" if least else "zero or more"
+            raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
+    if config.seed + config.num_seeds > 2**31:
+        raise ValueError(f"seed must be below 2**31 for every one of num_seeds, got {config.seed}")
+
+
+def _check_rates(config: Config) -> None:
+    for name, value in flat_fields(config).items():
+        if name.endswith("_lr") and not 0.0 <= value < 1.0:
+            raise ValueError(f"{name} must be in [0, 1), got {value}")
+        if isinstance(value, float) and name != "utd" and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value}")
+    for name in ("discount", "target_rate"):
+        value = getattr(config.agent, name)
+        if not 0.0 < value <= 1.0:
+            raise ValueError(f"{name} must be in (0, 1], got {value}")
+    if config.offline.offline_algo == "calql" and config.agent.discount >= 1.0:
+        raise ValueError("discount must be less than 1 for calql: its returns-to-go bootstrap, got 1.0")
+    if config.agent.init_temperature <= 0.0:
+        raise ValueError(f"init_temperature must be positive, got {config.agent.init_temperature}")
+    if config.offline.cql_alpha <= 0.0:
+        raise ValueError(f"cql_alpha must be positive, got {config.offline.cql_alpha}")
+    if config.data.reward_scale == 0.0:
+        raise ValueError("reward_scale must not be 0: every reward would be the same")
+
+
+def _check_choices(config: Config) -> None:
+    choose("offline_algo", config.offline.offline_algo, OFFLINE_ALGOS)
+    choose("std_mode", config.agent.std_mode, ("state", "global"))
+    choose("actor_q", config.agent.actor_q, ("min", "mean"))
+
+
+def _check_ensemble(agent: AgentConfig) -> None:
+    if agent.target_subset > agent.ensemble_size:
+        raise ValueError(
+            f"target_subset must not exceed ensemble_size ({agent.ensemble_size}), got {agent.target_subset}"
+        )
+
+
+def _check_updates(config: Config) -> None:
+    online = config.online
+    updates = online.utd * online.num_envs
+    whole = round(updates) if math.isfinite(updates) else 0
+    if whole < 1 or abs(updates - whole) > 1e-6:
+        raise ValueError(
+            f"utd * num_envs must be a positive integer, got {online.utd} * {online.num_envs} = {updates}"
+        )
+    if whole % config.critics_per_actor != 0:
+        raise ValueError(
+            f"utd * num_envs = {whole} must be a multiple of the {config.critics_per_actor} critic "
+            f"updates that share an actor update; choose another utd (got {online.utd})"
+        )
+    if online.replay_capacity % online.num_envs != 0:
+        raise ValueError(
+            f"replay_capacity must be a multiple of num_envs ({online.num_envs}), "
+            f"got {online.replay_capacity}"
+        )
+
+
+def _check_lengths(config: Config) -> None:
+    online = config.online
+    if online.warmup_steps >= online.online_steps:
+        raise ValueError(
+            f"warmup_steps must be less than online_steps ({online.online_steps}), which count it, got "
+            f"{online.warmup_steps}: there would be no fine-tuning"
+        )
+    if config.data.dataset_size < config.data.collect_envs:
+        raise ValueError(
+            f"dataset_size must be at least collect_envs ({config.data.collect_envs}), "
+            f"got {config.data.dataset_size}"
+        )
+
+
+def _check_chunks(config: Config) -> None:
+    chunk, online = config.evaluation.chunk_steps, config.online
+    if chunk % online.num_envs != 0:
+        raise ValueError(f"chunk_steps must be a multiple of num_envs ({online.num_envs}), got {chunk}")
+    multiples = {
+        "eval_every": config.evaluation.eval_every,
+        "pretrain_eval_every": config.evaluation.pretrain_eval_every,
+        "checkpoint_every": config.evaluation.checkpoint_every,
+        "online_steps": online.online_steps,
+        "offline_steps": config.offline.offline_steps,
+    }
+    for name, value in multiples.items():
+        if value % chunk != 0:
+            raise ValueError(f"{name} must be a multiple of chunk_steps ({chunk}), got {value}")
+    if 1000 % chunk != 0:
+        raise ValueError(f"chunk_steps must divide 1000, the first evaluation after the switch, got {chunk}")
+
+
+def choose(field_name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Returns `value` if it is one of `choices`.
+
+    Raises:
+        ValueError: otherwise, with the choices and the nearest of them.
+    """
+    if value in choices:
+        return value
+    near = difflib.get_close_matches(value, choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{field_name} must be one of {', '.join(choices)}, got {value!r}{hint}")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_COUNT_FIELDS = frozenset(
+    name
+    for name, value in flat_fields(Config()).items()
+    if isinstance(value, int) and not isinstance(value, bool)
+)
