@@ -19,6 +19,7 @@ LAYERS: list[set[str]] = [
     {"behaviors", "dataset"},
     {"phases"},
     {"config", "checkpoint", "run_folder"},
+    {"validation"},
     {"presets", "catalog", "recipes"},
     {"pretrained", "plan", "report"},
     {"policies", "run", "comparison"},

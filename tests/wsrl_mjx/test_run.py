@@ -15,10 +15,10 @@ from rich.console import Console as RichConsole
 import envs
 from wsrl_mjx import catalog
 from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.validation import validate
 from wsrl_mjx.console import Console
 from wsrl_mjx.run import Run, RunOptions
 from wsrl_mjx.run_folder import COLUMNS, Row, read_metrics
+from wsrl_mjx.validation import validate
 
 OFFLINE, ONLINE, WARMUP = 40, 40, 20
 SIZES: dict[str, Any] = {
