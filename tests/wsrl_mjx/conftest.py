@@ -10,7 +10,7 @@ LEAVE_OUT = "jax_disable_most_optimizations"
 
 @pytest.fixture(autouse=True, scope="module")
 def quick_compilation() -> Iterator[None]:
-    """Leaves the compiler's optimisations out, which halves the time of the suite; numbers change in their last bits."""
+    """Leaves most optimisations out: half the time for the suite, other last bits in the numbers."""
     jax.config.update(LEAVE_OUT, True)
     yield
     jax.config.update(LEAVE_OUT, False)
