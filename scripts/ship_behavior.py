@@ -26,7 +26,8 @@ class Shipment:
     """Which snapshot becomes which behaviour."""
 
     run_dir: Path
-    level: Literal["medium", "expert"]
+    level: Literal["medium", "best", "expert"]
+    """best is for a policy that does not reach the task's floor for an expert."""
     step: int
     """Environment steps of the snapshot."""
     episodes: int = 100
