@@ -1,5 +1,6 @@
 """Algorithms, batches and settings as small as they can be: what the tests run."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -57,8 +58,7 @@ ALGORITHMS = {
     "sac": sac(),
     "sac, mean of critics, entropy backup": sac(actor_q="mean", entropy_backup=True),
     "cql": cql(),
-    "cql, learned alpha": cql(learn_alpha=True),
-    "cql, no importance sampling": cql(importance_sampling=False),
+    "cql, learned alpha, no importance sampling": cql(learn_alpha=True, importance_sampling=False),
     "calql": CalQL(cql()),
 }
 
@@ -98,6 +98,11 @@ def online_shared(warmup_steps: int = 0) -> OnlineShared:
 
 def online_state(phase: Online, seeds: tuple[int, ...], capacity: int = 64) -> TrainState:
     """Returns a fresh agent, fresh environments and an empty buffer for each seed, [S]."""
+    return _begin(phase, jax.vmap(jax.random.key)(jnp.asarray(seeds)), capacity)
+
+
+@partial(jax.jit, static_argnames="capacity")
+def _begin(phase: Online, keys: jax.Array, capacity: int) -> TrainState:
     env = phase.env
 
     def begin(key: jax.Array) -> TrainState:
@@ -110,7 +115,7 @@ def online_state(phase: Online, seeds: tuple[int, ...], capacity: int = 64) -> T
             key=key_run,
         )
 
-    return jax.jit(jax.vmap(begin))(jax.vmap(jax.random.key)(jnp.asarray(seeds)))
+    return jax.vmap(begin)(keys)
 
 
 def mean(metric: Average) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from probe_envs import Line
+from probe_envs import Line, probe
 from rich.console import Console as RichConsole
 
 import envs
@@ -20,6 +20,7 @@ from wsrl_mjx.run import Run, RunOptions
 from wsrl_mjx.run_folder import COLUMNS, Row, read_metrics
 from wsrl_mjx.validation import validate
 
+LINE = probe(Line)
 OFFLINE, ONLINE, WARMUP = 40, 40, 20
 SIZES: dict[str, Any] = {
     "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 2,
@@ -28,6 +29,9 @@ SIZES: dict[str, Any] = {
     "actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "eval_episodes": 2,
     "eval_every": 20, "pretrain_eval_every": 20, "chunk_steps": 10, "checkpoint_every": 20,
 }  # fmt: skip
+
+
+PROGRAMS: dict[int, dict[str, Any]] = {}  # by number of seeds and name
 
 
 class CutOffError(Exception):
@@ -41,6 +45,14 @@ class Watched(Run):
         self.said = io.StringIO()
         self.cut, self.data, self.last = cut, None, None
         super().__init__(config, options, Console(RichConsole(file=self.said, width=200)))
+
+    def _compiled(self, what: str, jitted: Any, *args: Any) -> Any:
+        """Takes a program from an earlier run of these tests: they differ in numbers, not in shapes."""
+        shared = PROGRAMS.setdefault(self.config.num_seeds, {})
+        if what in shared:
+            self._programs[what] = shared[what]
+        shared[what] = super()._compiled(what, jitted, *args)
+        return shared[what]
 
     def _load_data(self) -> Any:
         self.data = super()._load_data()
@@ -71,7 +83,8 @@ def settings(**changes: Any) -> Config:
 
 @pytest.fixture(autouse=True)
 def probe_env(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
+    """One environment object for all runs, because programs are compiled for it."""
+    monkeypatch.setattr(envs, "make", lambda name: {"line": LINE}[name])
 
 
 @pytest.fixture(scope="module")
