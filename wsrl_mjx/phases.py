@@ -1,7 +1,7 @@
 """The two phases as pure steps, and the compiled chunk that scans them.
 
 A phase is a small static bundle with `step(shared, state, clock) -> (state, clock, metrics)` for one seed.
-`compile_chunk` scans it, maps it over seeds and jits it; every program of this project is made there.
+`make_chunk` scans it, maps it over seeds and jits it; every program of this project is made there.
 """
 
 from collections.abc import Callable

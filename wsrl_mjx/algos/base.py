@@ -38,6 +38,10 @@ class Algorithm(Protocol):
         """Moves actor and temperature by one gradient step on `batch` [B]."""
         ...
 
+    def hand_over(self, state: Any) -> Any:
+        """Returns the `SACState` that fine-tuning goes on with."""
+        ...
+
 
 def learner(params: Params) -> Learner:
     """Returns `params` with a fresh Adam state."""
