@@ -33,6 +33,7 @@ class Ant:
     time_limit: int = 1000  # control steps of 0.05 s
     ctrl_cost_weight: float = 0.5
     healthy_reward: float = 1.0
+    rewarded_speed: float = float("inf")  # m/s, speed beyond it earns nothing more; for behaviours that walk
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m
     reset_noise_scale: float = 0.1
     simulation: Simulation = field(init=False, repr=False)
@@ -83,7 +84,7 @@ class Ant:
             physics=physics,
             obs=obs,
             final_obs=obs,
-            reward=x_velocity + self.healthy_reward * healthy - cost,
+            reward=jnp.minimum(x_velocity, self.rewarded_speed) + self.healthy_reward * healthy - cost,
             terminated=~healthy,
             metrics=state.metrics | {"x_velocity": x_velocity},
         )

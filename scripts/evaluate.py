@@ -83,7 +83,7 @@ def evaluate(policies: Policies, modes: tuple[bool, ...], episodes: int, seed: i
     def play(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.Episodes:
         def one(params: Any, key: jax.Array) -> rollout.Episodes:
             sampled, mode = policies.act(params, explore=True), policies.act(params, explore=False)
-            act = lambda obs, k: jnp.where(explore, sampled(obs, k), mode(obs, k))  # noqa: E731
+            act = lambda obs, k: jnp.where(explore, sampled(obs, k), mode(obs, k))
             return rollout.evaluate(policies.env, act, key, episodes)
 
         return jax.vmap(one)(all_params, keys)

@@ -18,7 +18,15 @@ import envs
 from wsrl_mjx import behaviors, rollout
 
 REFERENCES = Path(envs.__file__).parent / "references.json"
-OPTIONS = ("num_envs", "utd", "hidden", "eval_every", "seed", "final_learning_rate")  # as flags
+OPTIONS = (
+    "num_envs",
+    "utd",
+    "hidden",
+    "eval_every",
+    "seed",
+    "learning_rate",
+    "final_learning_rate",
+)  # as flags
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def train(config: BehaviorConfig) -> None:
 
     @jax.jit
     def score(actor_params: Any, key: jax.Array) -> rollout.Episodes:
-        act = lambda obs, k: sac.policy(actor_params, obs).mode()  # noqa: E731
+        act = lambda obs, k: sac.policy(actor_params, obs).mode()
         return rollout.evaluate(judge, act, key, config.eval_episodes)
 
     config.run_dir.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """What all tests share: shapes checked at run time, strict ranks, one compilation cache for the session."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 
@@ -13,9 +14,11 @@ with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.netwo
     import wsrl_mjx.networks
     import wsrl_mjx.returns  # noqa: F401
 
-# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each.
-_COMPILED = tempfile.TemporaryDirectory(prefix="wsrl_mjx_test_programs")
+# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each. It is told
+# by the environment, so that worker processes share the cache of the process that starts them.
 if jax.config.jax_compilation_cache_dir is None:
+    _COMPILED = tempfile.TemporaryDirectory(prefix="wsrl_mjx_test_programs")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
     jax.config.update("jax_compilation_cache_dir", _COMPILED.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 

@@ -73,6 +73,12 @@ def squash(mean: np.ndarray, std: np.ndarray, noise: np.ndarray) -> tuple[np.nda
     return np.tanh(x), (normal - slope).sum(axis=-1)
 
 
+def log_density(mean: np.ndarray, std: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """Log-density of given actions, which are kept 1e-5 away from the border."""
+    x = np.arctanh(np.clip(action, -1 + 1e-5, 1 - 1e-5))
+    return squash(mean, std, (x - mean) / std)[1]
+
+
 # -- losses -----------------------------------------------------------------------------------------------
 
 
@@ -176,16 +182,23 @@ def sac_target(
 
 
 def sac_actor_loss(
-    actor_params: Tree, critic_params: Tree, batch: Tree, noise: np.ndarray, temperature: float, reduce: str
+    actor_params: Tree,
+    critic_params: Tree,
+    batch: Tree,
+    noise: np.ndarray,
+    temperature: float,
+    reduce: str,
+    cloning_weight: float,
 ) -> tuple[float, float]:
     """Loss of the actor and its entropy, both over rows with a value."""
-    action, log_prob = squash(*actor(actor_params, batch["obs"]), noise)
+    mean, std = actor(actor_params, batch["obs"])
+    action, log_prob = squash(mean, std, noise)
     q = ensemble(critic_params, batch["obs"], action)
     value = q.min(axis=0) if reduce == "min" else q.mean(axis=0)
-    return (
-        actor_loss(log_prob, value, temperature, batch["valid"]),
-        -masked_mean(log_prob, batch["valid"]),
-    )
+    improve = actor_loss(log_prob, value, temperature, batch["valid"])
+    imitate = -masked_mean(log_density(mean, std, batch["action"]), batch["valid"])
+    loss = (1 - cloning_weight) * improve + cloning_weight * imitate
+    return loss, -masked_mean(log_prob, batch["valid"])
 
 
 def cql_samples(

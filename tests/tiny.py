@@ -57,6 +57,7 @@ def cql(**changes: Any) -> CQL:
 ALGORITHMS = {
     "sac": sac(),
     "sac, mean of critics, entropy backup": sac(actor_q="mean", entropy_backup=True),
+    "sac with cloning": sac(cloning_weight=hyper(0.7)),
     "cql": cql(),
     "cql, learned alpha, no importance sampling": cql(learn_alpha=True, importance_sampling=False),
     "calql": CalQL(cql()),

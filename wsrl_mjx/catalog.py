@@ -31,7 +31,10 @@ def check(config: DataConfig, env_name: str) -> None:
     """
     if Path(config.dataset).is_dir():
         return
-    choose("dataset", config.dataset, (*DATASETS, "a folder"))
+    try:
+        choose("dataset", config.dataset, DATASETS)
+    except ValueError as error:
+        raise ValueError(f"{error}; nor is there a folder of that name") from None
     for level in MIXTURES.get(config.dataset, ()):
         if level != "random":
             behaviors.load(behaviors.shipped_folder(env_name), level)
@@ -77,7 +80,7 @@ def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dat
         share = config.dataset_size // len(levels) + (index < config.dataset_size % len(levels))
         act, card = policy(env, level)
         seed = config.dataset_seed * len(levels) + index
-        report = lambda rows, before=done: on_progress(before + rows)  # noqa: E731
+        report = lambda rows, before=done: on_progress(before + rows)
         parts.append(dataset.collect(env, act, share, config.collect_envs, seed, report))
         policies.append({"level": level, "transitions": share, "card": card})
         done += share

@@ -50,6 +50,8 @@ class OfflineConfig:
     cql_actions: int = 10
     """Actions from each of three sources: uniform, the policy here, the policy at the next state."""
     cql_importance_sampling: bool = True
+    cloning_weight: float = 0.0
+    """Share of behaviour cloning in the pretraining actor's loss; 0 is the paper's CQL and Cal-QL."""
     offline_backup_actions: int = 10
     """Next actions whose best value backs up the target; 1 turns the maximum off."""
 

@@ -50,6 +50,13 @@ def actor_loss(
     return masked_mean(temperature * log_prob - q, valid)
 
 
+def with_cloning(
+    loss: Float[Array, ""], log_prob: Float[Array, " B"], weight: float | Array, valid: Float[Array, " B"]
+) -> Float[Array, ""]:
+    """Returns (1 - w) * loss + w * mean[-log pi(a|s)] at the data's own actions (ALGORITHMS §2.1)."""
+    return (1.0 - weight) * loss - weight * masked_mean(log_prob, valid)
+
+
 def temperature_loss(
     temperature: float | Array, entropy: float | Array, target_entropy: float | Array
 ) -> Float[Array, ""]:

@@ -82,7 +82,7 @@ class Online(struct.PyTreeNode):
     ) -> tuple[TrainState, Clock, Metrics]:
         """Takes one vector step in the environments, and updates when the warmup is over."""
         key, key_act, key_update = jax.random.split(state.key, 3)
-        act = lambda obs, k: self.algorithm.act(state.agent, obs, k, explore=True)  # noqa: E731
+        act = lambda obs, k: self.algorithm.act(state.agent, obs, k, explore=True)
         env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
         buffer = replay.insert(state.buffer, rows, clock.env_steps)
         env_steps = clock.env_steps + self.num_envs

@@ -152,7 +152,7 @@ def from_behavior(env_name: str, level: str) -> Policies:
     if level == "random":
         env = envs.make(env_name)
         uniform = behaviors.random_act(env.action_size)
-        draw = lambda _, obs, key, explore: uniform(obs, key)  # noqa: E731
+        draw = lambda _, obs, key, explore: uniform(obs, key)
         return Policies(title, short, env, (level,), jnp.zeros(1), draw)
     folder = behaviors.shipped_folder(env_name)
     if not (folder / f"{level}.json").is_file():

@@ -102,8 +102,11 @@ def make_sac(config: Config, action_size: int, backup_actions: int) -> SAC:
 def make_offline(config: Config, action_size: int) -> Any:
     """Returns the pretraining algorithm."""
     offline = config.offline
+    sac = make_sac(config, action_size, offline.offline_backup_actions)
+    if offline.cloning_weight > 0.0:
+        sac = sac.replace(cloning_weight=hyper(offline.cloning_weight))
     cql = CQL(
-        sac=make_sac(config, action_size, offline.offline_backup_actions),
+        sac=sac,
         alpha=hyper(offline.cql_alpha),
         alpha_lr=hyper(offline.cql_alpha_lr),
         target_gap=hyper(offline.cql_target_gap),

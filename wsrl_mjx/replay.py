@@ -48,7 +48,7 @@ def insert(buffer: ReplayBuffer, rows: Any, inserted: jax.Array) -> ReplayBuffer
     chex.assert_trees_all_equal_structs(buffer.data, rows)
     chex.assert_trees_all_equal_dtypes(buffer.data, rows)  # a silent cast would be a wrong number
     start = inserted % buffer.capacity
-    write = lambda store, new: jax.lax.dynamic_update_slice_in_dim(store, new, start, axis=0)  # noqa: E731
+    write = lambda store, new: jax.lax.dynamic_update_slice_in_dim(store, new, start, axis=0)
     return ReplayBuffer(jax.tree.map(write, buffer.data, rows))
 
 

@@ -206,7 +206,7 @@ class Run:
 
     def _evaluate_one(self, actor_params: Any, key: Key) -> rollout.Episodes:
         sac = self.recipe.online.algorithm
-        act = lambda obs, _: sac.policy(actor_params, obs).mode()  # noqa: E731
+        act = lambda obs, _: sac.policy(actor_params, obs).mode()
         return rollout.evaluate(self.env, act, key, self.config.evaluation.eval_episodes)
 
     def _evaluate_online(self, state: TrainState, step: int) -> str:

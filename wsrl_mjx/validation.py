@@ -52,6 +52,8 @@ def _check_rates(config: Config) -> None:
         raise ValueError(f"init_temperature must be positive, got {config.agent.init_temperature}")
     if config.offline.cql_alpha <= 0.0:
         raise ValueError(f"cql_alpha must be positive, got {config.offline.cql_alpha}")
+    if not 0.0 <= config.offline.cloning_weight <= 1.0:
+        raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
     if config.data.reward_scale == 0.0:
         raise ValueError("reward_scale must not be 0: every reward would be the same")
 

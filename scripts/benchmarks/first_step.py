@@ -12,12 +12,12 @@ from pathlib import Path
 
 BEGAN = time.perf_counter()
 
-import jax  # noqa: E402
-import jax.numpy as jnp  # noqa: E402
+import jax
+import jax.numpy as jnp
 
-import envs  # noqa: E402
-from wsrl_mjx import cache, phases, presets, recipes  # noqa: E402
-from wsrl_mjx.types import Clock  # noqa: E402
+import envs
+from wsrl_mjx import cache, phases, presets, recipes
+from wsrl_mjx.types import Clock
 
 
 def main(preset: str, env_name: str, folder: str) -> None:

@@ -16,7 +16,7 @@ def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, floa
     def advance(state: EnvState) -> EnvState:
         def body(state: EnvState, _: None) -> tuple[EnvState, None]:
             keys = jax.vmap(jax.random.fold_in)(state.key, state.steps)
-            draw = lambda key: jax.random.uniform(key, (env.action_size,), minval=-1.0, maxval=1.0)  # noqa: E731
+            draw = lambda key: jax.random.uniform(key, (env.action_size,), minval=-1.0, maxval=1.0)
             return jax.vmap(env.step)(state, jax.vmap(draw)(keys)), None
 
         return jax.lax.scan(body, state, length=length)[0]

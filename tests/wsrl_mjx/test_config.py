@@ -32,6 +32,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         "offline_steps": 250_000, "dataset_size": 1_000_000, "discount": 0.99, "target_rate": 0.005,
         "actor_lr": 1e-4, "critic_lr": 3e-4, "temperature_lr": 1e-4, "init_temperature": 1.0, "num_envs": 1,
         "cql_alpha": 5.0, "cql_actions": 10, "offline_backup_actions": 10, "backup_actions": 1,
+        "cloning_weight": 0.0,
     }  # fmt: skip
     assert {name: flat[name] for name in expected} == expected
 
@@ -71,6 +72,8 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"target_rate": 1.5}, r"target_rate must be in \(0, 1\], got 1.5"),
         ({"init_temperature": 0.0}, "init_temperature must be positive, got 0.0"),
         ({"cql_alpha": 0.0}, "cql_alpha must be positive, got 0.0"),
+        ({"cloning_weight": 1.5}, r"cloning_weight must be in \[0, 1\], got 1.5"),
+        ({"cloning_weight": -0.1}, r"cloning_weight must be in \[0, 1\], got -0.1"),
         ({"reward_scale": 0.0}, "reward_scale must not be 0"),
         ({"reward_scale": float("nan")}, "reward_scale must be finite, got nan"),
         ({"reward_bias": float("inf")}, "reward_bias must be finite, got inf"),

@@ -52,6 +52,12 @@ def test_actor_loss_by_hand() -> None:
     close(loss, ((1 - 1) + (2 - 3)) / 2)
 
 
+def test_cloning_takes_its_share_of_the_loss_by_hand() -> None:
+    log_prob, valid = jnp.array([-1.0, -3.0, 50.0]), jnp.array([1.0, 1.0, 0.0])
+    close(losses.with_cloning(jnp.asarray(10.0), log_prob, 0.25, valid), 0.75 * 10.0 + 0.25 * 2.0)
+    close(losses.with_cloning(jnp.asarray(10.0), log_prob, 0.0, valid), 10.0)
+
+
 @pytest.mark.parametrize(("entropy", "slope"), [(2.0, 3.0), (-1.0, 0.0), (-3.0, -2.0)])
 def test_temperature_falls_where_there_is_too_much_entropy(entropy: float, slope: float) -> None:
     def loss(temperature: jax.Array) -> jax.Array:

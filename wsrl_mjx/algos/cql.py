@@ -125,5 +125,5 @@ class CQL(struct.PyTreeNode):
         """Raises a learned alpha while the gap is above its target (dual ascent)."""
         if state.multiplier is None:
             return state
-        loss = lambda raw: (-jax.nn.softplus(raw) * (gap - self.target_gap), None)  # noqa: E731
+        loss = lambda raw: (-jax.nn.softplus(raw) * (gap - self.target_gap), None)
         return state.replace(multiplier=descend(state.multiplier, loss, self.alpha_lr)[0])

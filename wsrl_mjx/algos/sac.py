@@ -40,6 +40,9 @@ class SAC(struct.PyTreeNode):
     backup_actions: int = struct.field(pytree_node=False)  # > 1: max target backup over that many
     entropy_backup: bool = struct.field(pytree_node=False)
     actor_q: Literal["min", "mean"] = struct.field(pytree_node=False)  # over all critics
+    cloning_weight: jax.Array | None = (
+        None  # share of behaviour cloning in the actor's loss; None: no such term
+    )
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -81,10 +84,15 @@ class SAC(struct.PyTreeNode):
         reduce = jnp.min if self.actor_q == "min" else jnp.mean
 
         def loss(params: Params):
-            action, log_prob = self.policy(params, batch.obs).sample(key)
+            policy = self.policy(params, batch.obs)
+            action, log_prob = policy.sample(key)
             q = networks.apply_ensemble(self.critic, state.critic.params, batch.obs, action)
             entropy = -losses.masked_mean(log_prob, batch.valid)
-            return losses.actor_loss(log_prob, reduce(q, axis=0), temperature, batch.valid), entropy
+            value = losses.actor_loss(log_prob, reduce(q, axis=0), temperature, batch.valid)
+            if self.cloning_weight is not None:
+                of_data = policy.log_prob(batch.action)
+                value = losses.with_cloning(value, of_data, self.cloning_weight, batch.valid)
+            return value, entropy
 
         actor, value, entropy = descend(state.actor, loss, self.actor_lr)
 

@@ -19,6 +19,7 @@ KEY = jax.random.key(3)
 ROWS = {name: reference.as_float64(value) for name, value in vars(BATCH).items()}
 SAMPLES = 3  # of each source, and of the maximum in the target
 CQL_NAMES = [name for name in tiny.ALGORITHMS if "ql" in name]
+SAC_NAMES = [name for name in tiny.ALGORITHMS if "sac" in name]
 
 
 def plain(state: Any) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def sac_target_for(name: str, key: jax.Array) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("name", ["sac", "sac, mean of critics, entropy backup"])
+@pytest.mark.parametrize("name", SAC_NAMES)
 def test_sac_critic_update(name: str) -> None:
     subject = compiled(name)
     now, target = plain(subject.state), sac_target_for(name, KEY)
@@ -93,19 +94,18 @@ def test_sac_critic_update(name: str) -> None:
     check_step(subject.state.critic, state.critic, loss, now["critic"], 1e-3)
 
 
-@pytest.mark.parametrize("name", ["sac", "sac, mean of critics, entropy backup"])
+@pytest.mark.parametrize("name", SAC_NAMES)
 def test_sac_actor_update(name: str) -> None:
     subject = compiled(name)
     now, noise = plain(subject.state), normal(KEY)
-    reduce = subject.algorithm.actor_q
+    cloning = subject.algorithm.cloning_weight
+    settings = (now["temperature"], subject.algorithm.actor_q, 0.0 if cloning is None else float(cloning))
 
     def loss(params: dict) -> float:
-        return reference.sac_actor_loss(params, now["critic"], ROWS, noise, now["temperature"], reduce)[0]
+        return reference.sac_actor_loss(params, now["critic"], ROWS, noise, *settings)[0]
 
     state, metrics = subject.update_actor(subject.state, BATCH, KEY)
-    value, entropy = reference.sac_actor_loss(
-        now["actor"], now["critic"], ROWS, noise, now["temperature"], reduce
-    )
+    value, entropy = reference.sac_actor_loss(now["actor"], now["critic"], ROWS, noise, *settings)
     expected = {
         "actor/loss": value,
         "actor/entropy": entropy,
