@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import pytest
@@ -14,8 +15,8 @@ with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.netwo
     import wsrl_mjx.networks
     import wsrl_mjx.returns  # noqa: F401
 
-# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each. It is told
-# by the environment, so that worker processes share the cache of the process that starts them.
+# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each. The
+# environment names it, so that worker processes share the cache of the process that starts them.
 if jax.config.jax_compilation_cache_dir is None:
     _COMPILED = tempfile.TemporaryDirectory(prefix="wsrl_mjx_test_programs")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
@@ -28,3 +29,16 @@ def strict_ranks() -> Iterator[None]:
     """Lets no array be broadcast to a higher rank silently. MJX needs that, so it is no global setting."""
     with jax.numpy_rank_promotion("raise"):
         yield
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory and cache, and a probe environment that every command knows as `line`."""
+    from probe_envs import Line
+
+    import envs
+
+    monkeypatch.setitem(envs.REGISTRY, "line", Line)
+    monkeypatch.setenv("WSRL_MJX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -34,7 +34,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metrics_path = path / "metrics.csv"
-        self._events: SummaryWriter | None = None
+        self._events: dict[str, SummaryWriter] = {}  # by phase: each counts its own steps
+        self._events_kept: dict[str, int] | None = None  # last step by phase, after a resume
 
     @classmethod
     def create(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
@@ -74,12 +75,11 @@ class RunFolder:
 
     def append(self, rows: Iterable[Row]) -> None:
         """Appends to metrics.csv and to the TensorBoard events."""
-        events = self._events = self._events or SummaryWriter(str(self.path / "tensorboard"))
         with self.metrics_path.open("a", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             for phase, step, seed, name, value in rows:
                 writer.writerow((phase, step, seed, name, repr(value)))
-                events.add_scalar(f"{phase}/{name}/seed{seed}", value, step)
+                self._events_of(phase).add_scalar(f"{name}/seed{seed}", value, step)
 
     def metrics_size(self) -> int:
         """Returns the bytes in metrics.csv; a checkpoint remembers them."""
@@ -94,11 +94,26 @@ class RunFolder:
         """Drops the rows written after the checkpoint that remembered `size`; they will come again."""
         with self.metrics_path.open("r+b") as file:
             file.truncate(size)
+        self._events_kept = {}
+        for phase, step, *_ in read_metrics(self.path):
+            self._events_kept[phase] = max(step, self._events_kept.get(phase, 0))
 
     def close(self) -> None:
         """Flushes the events."""
-        if self._events is not None:
-            self._events.close()
+        for events in self._events.values():
+            events.close()
+
+    def _events_of(self, phase: str) -> SummaryWriter:
+        """Returns the phase's writer; after a resume TensorBoard forgets the steps that come again."""
+        if phase not in self._events:
+            folder = self.path / "tensorboard" / phase
+            self._events[phase] = SummaryWriter(
+                str(folder),
+                purge_step=None if self._events_kept is None else self._events_kept.get(phase, -1) + 1,
+                # The library names a file by the second: one of the same second would be overwritten.
+                filename_suffix=f".{len(list(folder.glob('events*')))}",
+            )
+        return self._events[phase]
 
 
 def check_free(path: Path) -> None:

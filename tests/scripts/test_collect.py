@@ -6,18 +6,10 @@ import collect
 import pytest
 from probe_envs import Line, probe
 
-import envs
 from wsrl_mjx import dataset
 
+pytestmark = pytest.mark.usefixtures("workplace")
 ARGUMENTS = ["--env", "line", "--dataset", "random", "--size", "90", "--num-envs", "4", "--out", "data"]
-
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from probe_envs import Line, probe
 
-import envs
 from wsrl_mjx import policies, recipes
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, flat_fields, replace_flat
@@ -17,17 +16,10 @@ from wsrl_mjx.presets import PRESETS
 from wsrl_mjx.run_folder import RunFolder
 from wsrl_mjx.types import Clock
 
+pytestmark = pytest.mark.usefixtures("workplace")
 WIDTHS = {"ensemble_size": 2, "actor_hidden": (4,), "critic_hidden": (4,)}
 SMALL = {**PRESETS["smoke"], **WIDTHS, "env": "line", "num_seeds": 2, "seed": 4}
 CONFIG: Config = replace_flat(Config(), SMALL)
-
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

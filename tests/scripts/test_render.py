@@ -63,12 +63,8 @@ def slide(steps: int, ending: str = "time limit") -> Recording:
 
 
 @pytest.fixture(autouse=True)
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cart(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(envs.REGISTRY, "cart", Cart)
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def test_the_hull_of_a_square_with_a_point_inside_is_the_square() -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from probe_envs import Line, OtherLine, WideLine, probe
 
-import envs
 from wsrl_mjx import behaviors, cli, dataset
 from wsrl_mjx.config import flat_fields
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.run_folder import RunFolder
 
+pytestmark = pytest.mark.usefixtures("workplace")
 SMOKE = ["--env", "line", "--preset", "smoke", "--dataset", "random"]
 compilations: list[str] = []
 
@@ -24,15 +24,6 @@ def note_compilation(event: str, seconds: float, **details: object) -> None:
 
 
 jax.monitoring.register_event_duration_secs_listener(note_compilation)
-
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory and cache, and a probe environment that the command knows."""
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def test_the_run_folder_is_whole(straight: Watched) -> None:
     assert config["warmup_steps"] == WARMUP and config["critic_hidden"] == [8]
     assert {"jax", "mujoco", "python", "device"} <= json.loads((path / "versions.json").read_text()).keys()
     assert (path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
-    assert list((path / "tensorboard").glob("events*"))
+    assert list((path / "tensorboard").glob("*/events*"))
     kept = {int(p.name) for p in (path / "checkpoints").iterdir() if p.name.isdigit()}
     assert kept == {OFFLINE + 20, OFFLINE + 40}
 

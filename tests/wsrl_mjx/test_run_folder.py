@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from wsrl_mjx.run_folder import RunFolder, check_free, read_config, read_metrics
 
@@ -33,6 +34,34 @@ def test_metrics_are_cut_back_to_what_a_checkpoint_remembers(folder: RunFolder) 
     folder.append(ROWS[1:])
     folder.close()
     assert read_metrics(folder.path) == ROWS
+
+
+def events(path: Path) -> list[Event]:
+    """Returns the TensorBoard events of all files in a folder, oldest file first."""
+    found = []
+    for file in sorted(path.glob("events*")):
+        content, start = file.read_bytes(), 0
+        while start < len(content):  # length (8 bytes), checksum (4), event, checksum (4)
+            size = int.from_bytes(content[start : start + 8], "little")
+            found.append(Event.FromString(content[start + 12 : start + 12 + size]))
+            start += size + 16
+    return found
+
+
+def test_tensorboard_forgets_what_comes_again_after_a_resume(folder: RunFolder) -> None:
+    folder.append([("pretrain", 400, 0, "critic/q", 1.0), *ROWS])
+    remembered = folder.metrics_size()
+    folder.append([("online", 20, 0, "critic/q", 2.0)])
+    folder.close()
+    resumed = RunFolder.reopen(folder.path, CONFIG)
+    resumed.cut_metrics(remembered)
+    resumed.append([("online", 20, 0, "critic/q", 3.0)])
+    resumed.close()
+    online = events(folder.path / "tensorboard" / "online")
+    told = [event.step for event in online if event.session_log.status == SessionLog.START]
+    assert told == [11]  # the first step that is not in the metrics any more
+    assert [event.step for event in online if event.summary.value] == [10, 10, 20, 20]
+    assert [e.step for e in events(folder.path / "tensorboard" / "pretrain") if e.summary.value] == [400]
 
 
 def test_config_and_versions_are_there_from_the_start(folder: RunFolder) -> None:
