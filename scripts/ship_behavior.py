@@ -59,8 +59,8 @@ def score(
 def commands(run_dir: Path, steps: int) -> list[str]:
     """Returns the training commands, in order, that made the snapshot of `run_dir` after `steps`.
 
-    The learning rate falls over all steps of a run, so the command names those, and the snapshot is one of
-    the run's; a run that started from another's agent comes after that one.
+    The learning rate falls over all steps of a run, so the command names those, and where to stop; a run that
+    started from another's agent comes after that one.
     """
     config = json.loads((run_dir / "config.json").read_text())
     flags = " ".join(f"--{name.replace('_', '-')} {config[name]}" for name in OPTIONS)
@@ -72,9 +72,8 @@ def commands(run_dir: Path, steps: int) -> list[str]:
         source = Path(config["start_from"])
         earlier = commands(source, _newest(source))
         start = f" --start-from runs/behavior-{source.name} --warmup-steps {config['warmup_steps']}"
-    # A constant rate depends on no later step: the run may end at the snapshot.
-    total = steps if config["final_learning_rate"] == config["learning_rate"] else config["steps"]
-    head = f"python scripts/train_behavior.py --env {config['env']} --steps {total} {flags}"
+    stop = f" --stop-at {steps}" if steps < config["steps"] else ""
+    head = f"python scripts/train_behavior.py --env {config['env']} --steps {config['steps']}{stop} {flags}"
     return [*earlier, f"{head}{shaping}{start} --run-dir runs/behavior-{run_dir.name}"]
 
 
@@ -103,7 +102,7 @@ def ship(order: Shipment) -> None:
         "task_options_while_training": config["task_options"],
         "made_by": made,
     }
-    if not config["task_options"] and config["start_from"] is None:
+    if order.level == "medium" and not config["task_options"] and config["start_from"] is None:
         card["replay_command"] = f"{made[-1]} --save-replay"
     if order.level == "expert":
         _set_expert_reference(config["env"], deterministic["return_mean"], order)

@@ -35,6 +35,8 @@ class BehaviorConfig:
     """Where snapshots and checkpoints go; an interrupted run there is continued."""
     steps: int = 500_000
     """Environment steps in all."""
+    stop_at: int | None = None
+    """Stop after so many of them; the rate falls as if it went on."""
     seed: int = 0
     num_envs: int = 32
     """Environments stepped side by side."""
@@ -135,7 +137,8 @@ def train(config: BehaviorConfig) -> None:
         state = state.replace(agent=other.agent)
         print(f"starting from the agent of {config.start_from}")
 
-    while int(clock.env_steps) < config.steps:
+    last = config.steps if config.stop_at is None else min(config.steps, config.stop_at)
+    while int(clock.env_steps) < last:
         began = time.perf_counter()
         sac = make_sac(config, env.action_size, int(clock.env_steps))
         online = phases.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
