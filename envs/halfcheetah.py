@@ -1,61 +1,33 @@
 """HalfCheetah: a two-legged planar body runs along x and never falls. Gymnasium's HalfCheetah-v5."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
-from envs.base import EnvState, ReferenceScores, fingerprint, first_state
+from envs.base import EnvState, first_state
+from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import start_with_normal_velocity
-from envs.references import reference_scores
-from envs.simulation import Physics, Simulation, gymnasium_model_path, load_model
+from envs.simulation import Physics
 
-MODEL = "half_cheetah.xml"
 METRICS = ("x_velocity",)  # m/s, mean over the control step
 
 
 @dataclass(frozen=True, eq=False)
-class HalfCheetah:
+class HalfCheetah(GymnasiumTask):
     """Reward: forward velocity - 0.1 |action|^2. Only the time limit ends an episode.
 
     Observation [17]: height, pitch, 6 joint angles, 9 velocities.
     Actions [6]: joint torques.
     """
 
-    integrator: str = "euler"
-    iterations: int = 4
-    ls_iterations: int = 8
-    time_limit: int = 1000  # control steps of 0.05 s
+    name = "halfcheetah"
+    model_file = "half_cheetah.xml"
+    substeps = 5
+    obs_size = 17
+
     ctrl_cost_weight: float = 0.1
     reset_noise_scale: float = 0.1
-    simulation: Simulation = field(init=False, repr=False)
-
-    name = "halfcheetah"
-
-    def __post_init__(self) -> None:
-        model = load_model(
-            gymnasium_model_path(MODEL),
-            integrator=self.integrator,
-            iterations=self.iterations,
-            ls_iterations=self.ls_iterations,
-        )
-        object.__setattr__(self, "simulation", Simulation(model, substeps=5))
-
-    @property
-    def obs_size(self) -> int:
-        return 17
-
-    @property
-    def action_size(self) -> int:
-        return self.simulation.action_size
-
-    @property
-    def reference(self) -> ReferenceScores | None:
-        return reference_scores(self.name)
-
-    def fingerprint(self) -> str:
-        """Returns the digest of the options and of Gymnasium's model file."""
-        return fingerprint(self, gymnasium_model_path(MODEL).read_text())
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""

@@ -1,31 +1,31 @@
 """Hopper: a one-legged planar body hops along x. Gymnasium's Hopper-v5."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
-from envs.base import EnvState, ReferenceScores, fingerprint, first_state
+from envs.base import EnvState, first_state
+from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import inside, observe_planar_walker, start_with_uniform_velocity
-from envs.references import reference_scores
-from envs.simulation import Physics, Simulation, gymnasium_model_path, load_model
+from envs.simulation import Physics
 
-MODEL = "hopper.xml"
 METRICS = ("x_velocity",)  # m/s, mean over the control step
 
 
 @dataclass(frozen=True, eq=False)
-class Hopper:
+class Hopper(GymnasiumTask):
     """Reward: forward velocity + 1 while healthy - 0.001 |action|^2. Ends when it is not healthy any more.
 
     Observation [11]: height, pitch, 3 joint angles, 6 velocities within +-10.
     Actions [3]: joint torques.
     """
 
-    integrator: str = "euler"
-    iterations: int = 4
-    ls_iterations: int = 8
-    time_limit: int = 1000  # control steps of 0.008 s
+    name = "hopper"
+    model_file = "hopper.xml"
+    substeps = 4
+    obs_size = 11
+
     ctrl_cost_weight: float = 1e-3
     healthy_reward: float = 1.0
     healthy_z_range: tuple[float, float] = (0.7, float("inf"))  # m, bounds excluded
@@ -35,34 +35,6 @@ class Hopper:
         100.0,
     )  # all but x and height
     reset_noise_scale: float = 5e-3
-    simulation: Simulation = field(init=False, repr=False)
-
-    name = "hopper"
-
-    def __post_init__(self) -> None:
-        model = load_model(
-            gymnasium_model_path(MODEL),
-            integrator=self.integrator,
-            iterations=self.iterations,
-            ls_iterations=self.ls_iterations,
-        )
-        object.__setattr__(self, "simulation", Simulation(model, substeps=4))
-
-    @property
-    def obs_size(self) -> int:
-        return 11
-
-    @property
-    def action_size(self) -> int:
-        return self.simulation.action_size
-
-    @property
-    def reference(self) -> ReferenceScores | None:
-        return reference_scores(self.name)
-
-    def fingerprint(self) -> str:
-        """Returns the digest of the options and of Gymnasium's model file."""
-        return fingerprint(self, gymnasium_model_path(MODEL).read_text())
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""

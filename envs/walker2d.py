@@ -1,64 +1,35 @@
 """Walker2d: a two-legged planar body walks along x. Gymnasium's Walker2d-v5."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 
-from envs.base import EnvState, ReferenceScores, fingerprint, first_state
+from envs.base import EnvState, first_state
+from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import inside, observe_planar_walker, start_with_uniform_velocity
-from envs.references import reference_scores
-from envs.simulation import Simulation, gymnasium_model_path, load_model
 
-MODEL = "walker2d_v5.xml"
 METRICS = ("x_velocity",)  # m/s, mean over the control step
 
 
 @dataclass(frozen=True, eq=False)
-class Walker2d:
+class Walker2d(GymnasiumTask):
     """Reward: forward velocity + 1 while healthy - 0.001 |action|^2. Ends when it is not healthy any more.
 
     Observation [17]: height, pitch, 6 joint angles, 9 velocities within +-10.
     Actions [6]: joint torques.
     """
 
-    integrator: str = "euler"
-    iterations: int = 4
-    ls_iterations: int = 8
-    time_limit: int = 1000  # control steps of 0.008 s
+    name = "walker2d"
+    model_file = "walker2d_v5.xml"
+    substeps = 4
+    obs_size = 17
+
     ctrl_cost_weight: float = 1e-3
     healthy_reward: float = 1.0
     healthy_z_range: tuple[float, float] = (0.8, 2.0)  # m, bounds excluded
     healthy_angle_range: tuple[float, float] = (-1.0, 1.0)  # rad, bounds excluded
     reset_noise_scale: float = 5e-3
-    simulation: Simulation = field(init=False, repr=False)
-
-    name = "walker2d"
-
-    def __post_init__(self) -> None:
-        model = load_model(
-            gymnasium_model_path(MODEL),
-            integrator=self.integrator,
-            iterations=self.iterations,
-            ls_iterations=self.ls_iterations,
-        )
-        object.__setattr__(self, "simulation", Simulation(model, substeps=4))
-
-    @property
-    def obs_size(self) -> int:
-        return 17
-
-    @property
-    def action_size(self) -> int:
-        return self.simulation.action_size
-
-    @property
-    def reference(self) -> ReferenceScores | None:
-        return reference_scores(self.name)
-
-    def fingerprint(self) -> str:
-        """Returns the digest of the options and of Gymnasium's model file."""
-        return fingerprint(self, gymnasium_model_path(MODEL).read_text())
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""
