@@ -129,7 +129,7 @@ def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, sc
     top = axes.get_xaxis_transform()
     axes.text(-0.02 * width, 1.01, "pretraining", transform=top, ha="right", fontsize=9, color=GREY)
     label = "warmup, fine-tuning" if config.online.warmup_steps else "fine-tuning"
-    axes.text(0.0, 1.01, f"switch: {label}", transform=top, ha="left", fontsize=9, color=GREY)
+    axes.text(0.02 * width, 1.01, f"switch: {label}", transform=top, ha="left", fontsize=9, color=GREY)
     axes.set_xlim(-width, config.online.online_steps)
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= config.online.online_steps])
     axes.set_xlabel(
