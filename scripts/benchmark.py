@@ -21,6 +21,7 @@ from benchmarks import learning, ring, startup, worlds
 from benchmarks.timing import matmul_rates
 
 import envs
+from wsrl_mjx import runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
@@ -69,6 +70,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, measures, prints; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
+    runtime.prepare()
     try:
         sizes = check(command)
         config = preset_config(sizes.preset, command.env)

@@ -14,7 +14,7 @@ from typing import Any
 import tyro
 
 import envs
-from wsrl_mjx import cache, catalog, dataset
+from wsrl_mjx import cache, catalog, dataset, runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.config import DataConfig
 from wsrl_mjx.console import Console
@@ -44,6 +44,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, collects, prints the card; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
+    runtime.prepare()
     console = Console()
     try:
         config = check(command)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from wsrl_mjx import cache, rollout
+from wsrl_mjx import cache, rollout, runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console
 from wsrl_mjx.policies import Policies, load
@@ -48,6 +48,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, evaluates, prints; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
+    runtime.prepare()
     try:
         check(command)
         cache.enable_compilation_cache(cache.default_folder())

@@ -14,7 +14,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from wsrl_mjx import cache, policies
+from wsrl_mjx import cache, policies, runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console
 from wsrl_mjx.pictures import strip, video
@@ -50,6 +50,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, plays an episode and draws it; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
+    runtime.prepare()
     try:
         check_out(command.out)
         if not command.seconds > 0:

@@ -15,7 +15,7 @@ import jax
 import tyro
 
 import envs
-from wsrl_mjx import behaviors, rollout
+from wsrl_mjx import behaviors, rollout, runtime
 
 REFERENCES = Path(envs.__file__).parent / "references.json"
 OPTIONS = (
@@ -121,4 +121,5 @@ def _set_expert_reference(env_name: str, value: float, order: Shipment) -> None:
 
 
 if __name__ == "__main__":
+    runtime.prepare()
     ship(tyro.cli(Shipment))

@@ -18,7 +18,7 @@ import numpy as np
 import tyro
 
 import envs
-from wsrl_mjx import behaviors, cache, catalog, dataset, networks, phases, replay, rollout
+from wsrl_mjx import behaviors, cache, catalog, dataset, networks, phases, replay, rollout, runtime
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.checkpoint import Checkpoints
@@ -183,4 +183,5 @@ def save_replay(config: BehaviorConfig, env: envs.Environment, state: TrainState
 
 
 if __name__ == "__main__":
+    runtime.prepare()
     train(tyro.cli(BehaviorConfig))

@@ -14,6 +14,9 @@ with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.netwo
     import wsrl_mjx.losses
     import wsrl_mjx.networks
     import wsrl_mjx.returns  # noqa: F401
+from wsrl_mjx import runtime
+
+runtime.prepare()  # as every command does
 
 # The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each. The
 # environment names it, so that worker processes share the cache of the process that starts them.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tyro
 
-from wsrl_mjx import cache, catalog
+from wsrl_mjx import cache, catalog, runtime
 from wsrl_mjx.config import Config, from_saved, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every slow save
+    runtime.prepare()
     console = Console()
     try:
         command = parse(arguments)

@@ -16,13 +16,14 @@ import jax
 import jax.numpy as jnp
 
 import envs
-from wsrl_mjx import cache, phases, presets, recipes
+from wsrl_mjx import cache, phases, presets, recipes, runtime
 from wsrl_mjx.types import Clock
 
 
 def main(preset: str, env_name: str, folder: str) -> None:
     """Makes the step and prints the seconds of its stages."""
     marks = {"import": time.perf_counter()}
+    runtime.prepare()
     cache.enable_compilation_cache(Path(folder))
     config = presets.preset_config(preset, env_name)
     recipe = recipes.wsrl(config, envs.make(env_name))
