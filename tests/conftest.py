@@ -13,7 +13,7 @@ from jaxtyping import install_import_hook
 with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.networks"], "beartype.beartype"):
     import wsrl_mjx.losses
     import wsrl_mjx.networks
-    import wsrl_mjx.returns  # noqa: F401
+    import wsrl_mjx.returns  # noqa: F401  imported for the hook alone
 from wsrl_mjx import runtime
 
 runtime.prepare()  # as every command does
