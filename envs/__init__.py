@@ -6,6 +6,7 @@ Nothing here knows of learning.
 import dataclasses
 import difflib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from envs.ant import Ant
@@ -13,6 +14,8 @@ from envs.base import Environment, EnvState, ReferenceScores
 from envs.episode import Episodes
 from envs.halfcheetah import HalfCheetah
 from envs.hopper import Hopper
+from envs.maze_maps import MAPS
+from envs.point_maze import PointMaze
 from envs.walker2d import Walker2d
 
 __all__ = ["REGISTRY", "EnvState", "Environment", "Episodes", "ReferenceScores", "make"]
@@ -22,6 +25,7 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
     "halfcheetah": HalfCheetah,
     "hopper": Hopper,
     "walker2d": Walker2d,
+    **{f"pointmaze-{maze}": partial(PointMaze, maze=maze) for maze in MAPS},
 }
 
 
@@ -50,7 +54,10 @@ def make(name: str, **options: Any) -> Episodes:
 
 
 def _check_option_names(name: str, factory: Any, options: dict[str, Any]) -> None:
-    known = [f.name for f in dataclasses.fields(factory) if f.init and f.name != "env_name"]
+    fixed: dict[str, Any] = {"env_name": None}
+    if isinstance(factory, partial):
+        factory, fixed = factory.func, factory.keywords
+    known = [f.name for f in dataclasses.fields(factory) if f.init and f.name not in fixed]
     for option in options:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}; its options are {', '.join(known)}")

@@ -43,10 +43,18 @@ class ReferenceScores:
     random: float
     expert: float
     provenance: str
+    of_success: bool = False  # the return of an episode is 1 for success and 0 for failure
 
     def normalize(self, episode_return: Any) -> Any:
         """Returns 100 * (episode_return - random) / (expert - random), element-wise."""
         return 100.0 * (episode_return - self.random) / (self.expert - self.random)
+
+    def show(self, mean_return: float) -> str:
+        """Returns a mean return for people: with its score, or as a success rate."""
+        score = self.normalize(mean_return)
+        return (
+            f"success {score:.0f} %" if self.of_success else f"return {mean_return:,.0f} (score {score:.1f})"
+        )
 
 
 class Environment(Protocol):

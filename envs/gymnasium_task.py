@@ -32,7 +32,7 @@ class GymnasiumTask(ABC):
 
     def __post_init__(self) -> None:
         model = load_model(
-            gymnasium_model_path(self.model_file),
+            gymnasium_model_path(self.model_file).read_text(),
             integrator=self.integrator,
             iterations=self.iterations,
             ls_iterations=self.ls_iterations,

@@ -10,6 +10,7 @@ the rest from a constant template.
 
 import importlib.util
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,9 @@ class Physics(struct.PyTreeNode):
     qvel: jax.Array  # [nv] float32, generalised velocities: m/s, rad/s
     warmstart: jax.Array  # [nv] float32, the last constrained acceleration: the solver's first guess
     act: jax.Array | None = None  # [na] float32, actuator activations; None where the model has none
+
+
+BeforeSubstep = Callable[[Physics], tuple[Physics, jax.Array]]
 
 
 class Simulation:
@@ -73,11 +77,19 @@ class Simulation:
         """Returns the actuator commands [nu]: `action` clipped to [-1, 1] and scaled to the control range."""
         return self._control_centre + self._control_half_range * jnp.clip(action, -1.0, 1.0)
 
-    def advance(self, physics: Physics, control: jax.Array) -> Physics:
-        """Holds `control` [nu] for one control step: `substeps` simulation steps."""
+    def advance(
+        self, physics: Physics, control: jax.Array, before_substep: BeforeSubstep | None = None
+    ) -> Physics:
+        """Holds `control` [nu] for one control step: `substeps` simulation steps.
+
+        Args:
+            before_substep: called before each of them; returns the physics to go on from, and where the
+                model's mocap bodies are, [M, 3] in metres.
+        """
 
         def substep(_: jax.Array, now: Physics) -> Physics:
-            data = mjx.step(self._model, self._assemble(now, control))
+            now, mocap = (now, None) if before_substep is None else before_substep(now)
+            data = mjx.step(self._model, self._assemble(now, control, mocap))
             act = None if now.act is None else data.act
             return Physics(qpos=data.qpos, qvel=data.qvel, warmstart=data.qacc_warmstart, act=act)
 
@@ -86,10 +98,12 @@ class Simulation:
             # A loop, not unrolled substeps: the compiled program holds the simulation once.
             return jax.lax.fori_loop(0, self.substeps, substep, physics)
 
-    def _assemble(self, physics: Physics, control: jax.Array) -> mjx.Data:
+    def _assemble(self, physics: Physics, control: jax.Array, mocap: jax.Array | None) -> mjx.Data:
         data = self._template.replace(
             qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.warmstart, ctrl=control
         )
+        if mocap is not None:
+            data = data.replace(mocap_pos=mocap)
         return data if physics.act is None else data.replace(act=physics.act)
 
 
@@ -110,11 +124,11 @@ def gymnasium_model_path(file_name: str) -> Path:
     return path
 
 
-def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: int) -> mujoco.MjModel:
-    """Compiles the MJCF file at `path` and sets its integrator and solver budget; other options stay.
+def load_model(mjcf: str, *, integrator: str, iterations: int, ls_iterations: int) -> mujoco.MjModel:
+    """Compiles the text of an MJCF file and sets its integrator and solver budget; other options stay.
 
     Args:
-        path: an MJCF file.
+        mjcf: the text.
         integrator: a key of `INTEGRATORS`.
         iterations: the constraint solver's iterations per simulation step.
         ls_iterations: line-search iterations per solver iteration.
@@ -125,7 +139,7 @@ def load_model(path: Path, *, integrator: str, iterations: int, ls_iterations: i
     check_choice("integrator", integrator, INTEGRATORS)
     check_positive_int("iterations", iterations)
     check_positive_int("ls_iterations", ls_iterations)
-    model = _compile(path.read_text())
+    model = _compile(mjcf)
     model.opt.integrator = INTEGRATORS[integrator]
     model.opt.iterations = iterations
     model.opt.ls_iterations = ls_iterations

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import envs
 from envs.base import Environment
-from wsrl_mjx import behaviors, cache, dataset
-from wsrl_mjx.config import DATASETS, DataConfig
+from wsrl_mjx import behaviors, cache, dataset, waypoints
+from wsrl_mjx.config import DataConfig
 from wsrl_mjx.dataset import Dataset
-from wsrl_mjx.rollout import Act
+from wsrl_mjx.domains import domain_of
+from wsrl_mjx.rollout import Controller, Memoryless
 from wsrl_mjx.validation import choose
 
 MIXTURES: dict[str, tuple[str, ...]] = {
@@ -17,7 +19,10 @@ MIXTURES: dict[str, tuple[str, ...]] = {
     "medium": ("medium",),
     "expert": ("expert",),
     "medium-expert": ("medium", "expert"),
+    "play": ("play",),
+    "diverse": ("diverse",),
 }
+UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
 
 Progress = Callable[[int], None]  # called with the number of rows collected so far
 
@@ -32,11 +37,11 @@ def check(config: DataConfig, env_name: str) -> None:
     if Path(config.dataset).is_dir():
         return
     try:
-        choose("dataset", config.dataset, DATASETS)
+        choose("dataset", config.dataset, domain_of(env_name).datasets)
     except ValueError as error:
         raise ValueError(f"{error}; nor is there a folder of that name") from None
     for level in MIXTURES.get(config.dataset, ()):
-        if level != "random":
+        if level not in UNTRAINED:
             behaviors.load(behaviors.shipped_folder(env_name), level)
 
 
@@ -78,10 +83,10 @@ def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dat
     parts, policies, done = [], [], 0
     for index, level in enumerate(levels):
         share = config.dataset_size // len(levels) + (index < config.dataset_size % len(levels))
-        act, card = policy(env, level)
+        world, controller, card = source(env, level)
         seed = config.dataset_seed * len(levels) + index
         report = lambda rows, before=done: on_progress(before + rows)
-        parts.append(dataset.collect(env, act, share, config.collect_envs, seed, report))
+        parts.append(dataset.collect(world, controller, share, config.collect_envs, seed, report))
         policies.append({"level": level, "transitions": share, "card": card})
         done += share
     rows = dataset.concatenate(parts)
@@ -89,12 +94,16 @@ def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dat
     return Dataset(rows, card)
 
 
-def policy(env: Environment, level: str) -> tuple[Act, dict[str, Any]]:
-    """Returns the behaviour `level` as it collects (sampled actions), and its card."""
+def source(env: Environment, level: str) -> tuple[Environment, Controller, dict[str, Any]]:
+    """Returns the world that the behaviour `level` collects in, how it acts (sampled), and its card."""
     if level == "random":
-        return behaviors.random_act(env.action_size), {"return_mean": None, "how": "uniform actions"}
+        card = {"return_mean": None, "how": "uniform actions"}
+        return env, Memoryless(behaviors.random_act(env.action_size)), card
+    if level in waypoints.KINDS:
+        world = envs.make(env.name, starts=level)
+        return world, waypoints.controller(world), waypoints.card(env.name)
     behavior = behaviors.load(behaviors.shipped_folder(env.name), level)
-    return behavior.act(explore=True), behavior.card
+    return env, Memoryless(behavior.act(explore=True)), behavior.card
 
 
 def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
@@ -126,11 +135,15 @@ def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[s
         card = on_disk / "card.json"
         return {"digest": json.loads(card.read_text())["digest"] if card.is_file() else None}
     shipped = behaviors.shipped_folder(env.name)
-    levels = [level for level in MIXTURES[config.dataset] if level != "random"]
+    made_by = {
+        level: waypoints.card(env.name) if level in waypoints.KINDS else behaviors.digest(shipped, level)
+        for level in MIXTURES[config.dataset]
+        if level != "random"
+    }
     return {
         "env": env.fingerprint(),
         "dataset": config.dataset,
-        "behaviors": {level: behaviors.digest(shipped, level) for level in levels},
+        "behaviors": made_by,
         "size": config.dataset_size,
         "envs": config.collect_envs,
         "seed": config.dataset_seed,

@@ -7,7 +7,6 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-DATASETS = ("random", "medium", "expert", "medium-expert", "medium-replay")
 OFFLINE_ALGOS = ("calql", "cql")
 
 OfflineAlgo = Literal["calql", "cql"]
@@ -18,7 +17,8 @@ class DataConfig:
     """The offline dataset."""
 
     dataset: str = "medium"
-    """random, medium, expert, medium-expert, medium-replay, or the folder of a dataset on disk."""
+    """A dataset of the environment's family, or the folder of one on disk. Locomotion: random, medium,
+    expert, medium-expert, medium-replay; mazes: play, diverse, random."""
     dataset_size: int = 1_000_000
     """Transitions to roll out."""
     dataset_seed: int = 0

@@ -20,7 +20,7 @@ from envs.base import Environment, EnvState, ReferenceScores
 from wsrl_mjx import rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.returns import monte_carlo_returns
-from wsrl_mjx.rollout import Act, RewardTransform
+from wsrl_mjx.rollout import Controller, RewardTransform
 from wsrl_mjx.types import Key, Transition
 
 FIELDS = ("obs", "action", "reward", "next_obs", "terminated", "truncated", "valid")
@@ -41,13 +41,13 @@ class Dataset:
 
 def collect(
     env: Environment,
-    act: Act,
+    controller: Controller,
     size: int,
     num_envs: int,
     seed: int,
     on_chunk: Callable[[int], None] = lambda rows: None,
 ) -> dict[str, np.ndarray]:
-    """Rolls out `act` on the device and returns `size` rows, environment after environment.
+    """Rolls out `controller` on the device and returns `size` rows, environment after environment.
 
     Where an environment's stream of rows is cut, its last row is marked truncated.
 
@@ -59,18 +59,22 @@ def collect(
     identity = RewardTransform(hyper(1.0), hyper(0.0))
 
     @jax.jit
-    def chunk(state: EnvState, key: jax.Array):
-        def body(state: EnvState, key: Key):
+    def chunk(carry: tuple[EnvState, Any], key: jax.Array):
+        def body(carry: tuple[EnvState, Any], key: Key):
+            state, memory = carry
+            memory = controller.recall(memory, state.obs, jax.random.fold_in(key, 0))
+            act = lambda obs, k: controller.act(memory, obs, k)
             state, rows, _ = rollout.act_and_step(env, act, state, key, identity)
-            return state, rows
+            return (state, memory), rows
 
-        return jax.lax.scan(body, state, jax.random.split(key, chunk_steps))
+        return jax.lax.scan(body, carry, jax.random.split(key, chunk_steps))
 
     key_reset, key_run = jax.random.split(jax.random.key(seed))
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
+    carry = (state, controller.begin(jax.random.fold_in(key_reset, 0), num_envs))
     parts = []
     for index in range(-(-steps // chunk_steps)):
-        state, rows = chunk(state, jax.random.fold_in(key_run, index))
+        carry, rows = chunk(carry, jax.random.fold_in(key_run, index))
         parts.append(jax.device_get(rows))
         on_chunk(min(size, (index + 1) * chunk_steps * num_envs))
     return in_trajectory_order(parts, steps, size)
@@ -109,8 +113,8 @@ def digest(rows: dict[str, np.ndarray]) -> str:
     return sha.hexdigest()
 
 
-def episode_returns(rows: dict[str, np.ndarray]) -> np.ndarray:
-    """Returns the undiscounted returns of whole episodes; the parts that a cut left are not counted.
+def whole_episodes(rows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns undiscounted return and length of whole episodes; the parts that a cut left are not counted.
 
     A stream that was cut ends in a truncated row shorter than its episode; such a part is recognised by a
     truncation before the longest truncated length.
@@ -121,14 +125,15 @@ def episode_returns(rows: dict[str, np.ndarray]) -> np.ndarray:
     totals = totals[: len(ends)]
     lengths = ends - starts + 1
     cut = (rows["truncated"][ends] > 0) & (lengths < lengths.max(initial=0))
-    return totals[~cut] if np.any(~cut) else totals
+    whole = ~cut if np.any(~cut) else np.full_like(cut, True)
+    return totals[whole], lengths[whole]
 
 
 def make_card(
     env: Environment, rows: dict[str, np.ndarray], name: str, policies: list[dict[str, Any]], seed: int
 ) -> dict[str, Any]:
     """Returns what there is to know about the rows."""
-    returns = episode_returns(rows)
+    returns, lengths = whole_episodes(rows)
     counts, edges = np.histogram(returns, bins=20)
     reference: ReferenceScores | None = env.reference
     return {
@@ -142,6 +147,7 @@ def make_card(
         "episodes": len(returns),
         "return_mean": float(returns.mean()),
         "return_std": float(returns.std()),
+        "length_mean": float(lengths.mean()),
         "score_mean": float(reference.normalize(returns.mean())) if reference else None,
         "return_histogram": {"counts": counts.tolist(), "edges": edges.tolist()},
         "policies": policies,

@@ -7,6 +7,7 @@ import jax
 
 import envs
 from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.domains import domain_of
 from wsrl_mjx.validation import choose
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -81,7 +82,8 @@ def preset_config(preset: str, env: str) -> Config:
         ValueError: an unknown environment; the message lists the choices.
     """
     check_env(env)
-    return replace_flat(Config(), {**PRESETS[preset], "env": env, "preset": preset})
+    own = domain_of(env).overrides(preset)
+    return replace_flat(Config(), {**PRESETS[preset], **own, "env": env, "preset": preset})
 
 
 def check_env(name: str) -> None:

@@ -1,6 +1,8 @@
 """Running a policy in an environment: one vector step with its transition, and whole episodes."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,43 @@ from envs.base import Environment, EnvState
 from wsrl_mjx.types import Average, Key, Metrics, Transition
 
 Act = Callable[[jax.Array, Key], jax.Array]  # observations [N, O], key -> actions [N, A]
+
+
+class Controller(Protocol):
+    """What collects a dataset: a policy that may remember something of every environment."""
+
+    def begin(self, key: Key, num_envs: int) -> Any:
+        """Returns the memory [N] before the first step."""
+        ...
+
+    def recall(self, memory: Any, obs: jax.Array, key: Key) -> Any:
+        """Returns the memory that acts on the observations [N, O]."""
+        ...
+
+    def act(self, memory: Any, obs: jax.Array, key: Key) -> jax.Array:
+        """Returns the actions [N, A]."""
+        ...
+
+
+@dataclass(frozen=True)
+class Memoryless:
+    """A policy as a controller."""
+
+    policy: Act
+
+    def begin(self, key: Key, num_envs: int) -> None:
+        """Remembers nothing."""
+        del key, num_envs
+
+    def recall(self, memory: None, obs: jax.Array, key: Key) -> None:
+        """Goes on remembering nothing."""
+        del memory, obs, key
+
+    def act(self, memory: None, obs: jax.Array, key: Key) -> jax.Array:
+        """Returns the policy's actions [N, A]."""
+        del memory
+        return self.policy(obs, key)
+
 
 STEP_METRICS = ("train/episode_return", "train/episode_length", "train/non_finite")
 ACTION_LIMIT = 0.99999  # keeps the log-density of a stored action finite

@@ -161,7 +161,7 @@ class Run:
         self._spent("data", began)
         self.console.say(
             f"offline data: {found.size:,} rows of {found.card['name']} from {origin}, "
-            f"return {self._show_return(found.card['return_mean'])} over {found.card['episodes']} episodes"
+            f"{self._show_return(found.card['return_mean'])} over {found.card['episodes']} episodes"
         )
         return data
 
@@ -235,7 +235,7 @@ class Run:
         if self.env.reference is not None:
             values["eval/score"] = self.env.reference.normalize(returns)
         self._write(phase, step, values)
-        return f"return {self._show_return(returns.mean())}"
+        return self._show_return(returns.mean())
 
     def _log(self, phase: str, step: int, metrics: Metrics) -> None:
         """Writes the means of one chunk; what had no weight in it has no row."""
@@ -285,6 +285,4 @@ class Run:
         return jax.vmap(lambda key: jax.random.fold_in(key, 0))(seeds)
 
     def _show_return(self, value: float) -> str:
-        if self.env.reference is None:
-            return f"{value:,.0f}"
-        return f"{value:,.0f} (score {self.env.reference.normalize(value):.1f})"
+        return f"return {value:,.0f}" if self.env.reference is None else self.env.reference.show(value)

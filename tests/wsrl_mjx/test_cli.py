@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from probe_envs import Line, OtherLine, WideLine, probe
 
-from wsrl_mjx import behaviors, cli, dataset
+from wsrl_mjx import behaviors, cli, dataset, rollout
 from wsrl_mjx.config import flat_fields
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.run_folder import RunFolder
@@ -119,7 +119,7 @@ def test_a_resume_with_another_config_shows_what_differs(
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, np.ndarray]:
-    return dataset.collect(probe(Line), behaviors.random_act(1), 40, 4, seed=0)
+    return dataset.collect(probe(Line), rollout.Memoryless(behaviors.random_act(1)), 40, 4, seed=0)
 
 
 def save(rows: dict[str, np.ndarray], task: type[Line] = Line) -> Path:

@@ -11,7 +11,7 @@ import numpy_reference as reference
 import pytest
 from probe_envs import Line, OtherLine, TurnsNonFinite, WideLine, probe
 
-from wsrl_mjx import behaviors, dataset
+from wsrl_mjx import behaviors, dataset, rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.rollout import RewardTransform
@@ -22,7 +22,7 @@ SIZE, ENVS = 120, 4
 
 @pytest.fixture(scope="module")
 def rows() -> dict[str, np.ndarray]:
-    return dataset.collect(LINE, behaviors.random_act(1), SIZE, ENVS, seed=0)
+    return dataset.collect(LINE, rollout.Memoryless(behaviors.random_act(1)), SIZE, ENVS, seed=0)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_rows_are_in_trajectory_order(rows: dict[str, np.ndarray]) -> None:
 
 @pytest.mark.parametrize("size", [120, 119, 117])
 def test_every_stream_of_rows_ends_with_an_end(size: int) -> None:
-    cut = dataset.collect(LINE, behaviors.random_act(1), size, ENVS, seed=0)
+    cut = dataset.collect(LINE, rollout.Memoryless(behaviors.random_act(1)), size, ENVS, seed=0)
     assert len(cut["reward"]) == size
     ended = (cut["terminated"] + cut["truncated"]) > 0
     per_env = 30
@@ -76,7 +76,7 @@ def test_every_stream_of_rows_ends_with_an_end(size: int) -> None:
 
 
 def test_a_non_finite_step_ends_its_trajectory() -> None:
-    rows = dataset.collect(probe(TurnsNonFinite), behaviors.random_act(1), 16, 2, seed=0)
+    rows = dataset.collect(probe(TurnsNonFinite), rollout.Memoryless(behaviors.random_act(1)), 16, 2, seed=0)
     np.testing.assert_array_equal(rows["valid"], [1, 1, 1, 0] * 4)
     np.testing.assert_array_equal(rows["reward"], [1, 1, 1, 0] * 4)
     data = dataset.to_device(Dataset(rows, {}), RewardTransform(hyper(1.0), hyper(0.0)), 0.5)
@@ -85,14 +85,14 @@ def test_a_non_finite_step_ends_its_trajectory() -> None:
 
 
 def test_seeds_decide_the_rows(rows: dict[str, np.ndarray]) -> None:
-    again = dataset.collect(LINE, behaviors.random_act(1), SIZE, ENVS, seed=0)
-    other = dataset.collect(LINE, behaviors.random_act(1), SIZE, ENVS, seed=1)
+    again = dataset.collect(LINE, rollout.Memoryless(behaviors.random_act(1)), SIZE, ENVS, seed=0)
+    other = dataset.collect(LINE, rollout.Memoryless(behaviors.random_act(1)), SIZE, ENVS, seed=1)
     assert dataset.digest(again) == dataset.digest(rows) != dataset.digest(other)
 
 
 def test_progress_is_reported(rows: dict[str, np.ndarray]) -> None:
     seen: list[int] = []
-    dataset.collect(LINE, behaviors.random_act(1), 2100, ENVS, 0, seen.append)
+    dataset.collect(LINE, rollout.Memoryless(behaviors.random_act(1)), 2100, ENVS, 0, seen.append)
     assert seen == [2000, 2100]
 
 
@@ -103,14 +103,14 @@ def test_returns_count_whole_episodes_only() -> None:
     ends = {"terminated": [0, 1, 0, 0, 0, 0, 0], "truncated": [0, 0, 0, 0, 1, 0, 1]}
     rows = {name: np.array(values, np.float32) for name, values in ends.items()}
     rows["reward"] = np.array([1, 2, 10, 20, 30, 100, 200], np.float32)
-    np.testing.assert_array_equal(dataset.episode_returns(rows), [3.0, 60.0])
+    np.testing.assert_array_equal(dataset.whole_episodes(rows)[0], [3.0, 60.0])
 
 
 def test_the_card_says_what_the_rows_are(rows: dict[str, np.ndarray]) -> None:
     card = dataset.make_card(LINE, rows, "random", [{"level": "random"}], seed=5)
     assert card["env"] == "line" and card["env_fingerprint"] == LINE.fingerprint()
     assert card["transitions"] == SIZE and card["seed"] == 5 and card["invalid_rows"] == 0
-    returns = dataset.episode_returns(rows)
+    returns, _ = dataset.whole_episodes(rows)
     assert card["return_mean"] == pytest.approx(returns.mean())
     assert card["score_mean"] == pytest.approx(100 * (returns.mean() + 8.0) / 8.0)
     assert sum(card["return_histogram"]["counts"]) == card["episodes"] == len(returns)

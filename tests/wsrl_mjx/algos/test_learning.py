@@ -18,7 +18,7 @@ from probe_envs import (
     probe,
 )
 
-from wsrl_mjx import behaviors, dataset, networks, phases
+from wsrl_mjx import behaviors, dataset, networks, phases, rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.sac import SAC, SACState
@@ -58,7 +58,7 @@ offline_chunk = phases.make_chunk(600)
 def learn_offline(task: type[Probe], algorithm: Any) -> SACState:
     """Returns what `algorithm` hands over after 600 updates on uniformly random actions."""
     env = probe(task)
-    rows = dataset.collect(env, behaviors.random_act(1), size=512, num_envs=8, seed=0)
+    rows = dataset.collect(env, rollout.Memoryless(behaviors.random_act(1)), size=512, num_envs=8, seed=0)
     identity = tiny.online_shared().reward_transform
     data = dataset.to_device(dataset.Dataset(rows, {}), identity, DISCOUNT)
     keys = jax.vmap(jax.random.key)(jnp.asarray(SEEDS))

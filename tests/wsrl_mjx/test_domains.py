@@ -1,0 +1,38 @@
+"""Families of worlds: their datasets, and what they change in the presets."""
+
+import pytest
+
+from wsrl_mjx import catalog
+from wsrl_mjx.config import DataConfig, flat_fields
+from wsrl_mjx.domains import domain_of
+from wsrl_mjx.presets import PRESETS, preset_config
+
+
+def test_a_maze_brings_its_data_and_its_algorithm() -> None:
+    flat = flat_fields(preset_config("paper", "pointmaze-large"))
+    expected = {
+        "dataset": "diverse", "offline_algo": "calql", "reward_scale": 10.0, "reward_bias": -5.0,
+        "offline_backup_actions": 10, "backup_actions": 10, "std_mode": "global", "cql_learn_alpha": True,
+        "critic_hidden": (256, 256, 256, 256), "actor_hidden": (256, 256), "offline_steps": 1_000_000,
+    }  # fmt: skip
+    assert {name: flat[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_locomotion_is_the_preset_itself(preset: str) -> None:
+    flat = flat_fields(preset_config(preset, "hopper"))
+    assert flat["dataset"] == "medium" and flat["offline_algo"] == "cql"
+    assert {name: flat[name] for name in PRESETS[preset]} == PRESETS[preset]
+
+
+def test_a_dataset_of_another_family_is_refused() -> None:
+    with pytest.raises(ValueError, match="dataset must be one of diverse, play, random, got 'medium'"):
+        catalog.check(DataConfig(dataset="medium"), "pointmaze-large")
+    with pytest.raises(ValueError, match=r"dataset must be one of medium, random, .*got 'play'"):
+        catalog.check(DataConfig(dataset="play"), "hopper")
+
+
+def test_every_dataset_of_a_family_can_be_made() -> None:
+    for name in ("ant", "pointmaze-umaze"):
+        for dataset in domain_of(name).datasets:
+            assert dataset in catalog.MIXTURES or dataset == "medium-replay"

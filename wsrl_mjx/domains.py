@@ -1,0 +1,66 @@
+"""The families of worlds: which datasets each has, and the settings in which it differs from the presets."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One family of worlds.
+
+    Attributes:
+        datasets: names of its datasets, the default first.
+        settings: settings that replace a preset's, by preset; "all" holds for every preset, and comes first.
+    """
+
+    datasets: tuple[str, ...]
+    settings: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def overrides(self, preset: str) -> dict[str, Any]:
+        """Returns the settings that replace those of `preset`."""
+        default = {"dataset": self.datasets[0]}
+        return default | self.settings.get("all", {}) | self.settings.get(preset, {})
+
+
+LOCOMOTION = Domain(("medium", "random", "expert", "medium-expert", "medium-replay"))
+
+# Rewards, algorithm, backups, widths and std as for the paper's ant mazes (ALGORITHMS §4).
+SPARSE_MAZE: dict[str, Any] = {
+    "reward_scale": 10.0,
+    "reward_bias": -5.0,
+    "offline_algo": "calql",
+    "backup_actions": 10,
+    "std_mode": "global",
+}
+POINT_MAZE = Domain(
+    ("diverse", "play", "random"),
+    {
+        "all": SPARSE_MAZE,
+        "paper": {
+            "offline_steps": 1_000_000,
+            "cql_learn_alpha": True,
+            "cql_alpha": 1.0,
+            "critic_hidden": (256, 256, 256, 256),
+        },
+        "laptop": {
+            "dataset_size": 200_000,
+            "collect_envs": 200,
+            "offline_steps": 6000,
+            "cloning_weight": 0.0,
+            "discount": 0.99,
+            "target_rate": 0.005,
+            "init_temperature": 1.0,
+            "backup_actions": 4,
+            "critic_hidden": (64, 64, 64),
+            "actor_hidden": (64, 64),
+        },
+        "smoke": {"backup_actions": 2},
+    },
+)
+
+FAMILIES = {"pointmaze-": POINT_MAZE}
+
+
+def domain_of(env_name: str) -> Domain:
+    """Returns the family of an environment; a world of no other family counts as locomotion."""
+    return next((domain for start, domain in FAMILIES.items() if env_name.startswith(start)), LOCOMOTION)
