@@ -49,6 +49,11 @@ class ReferenceScores:
         """Returns 100 * (episode_return - random) / (expert - random), element-wise."""
         return 100.0 * (episode_return - self.random) / (self.expert - self.random)
 
+    @property
+    def quantity(self) -> str:
+        """What `normalize` returns, for the axis of a plot."""
+        return "success rate, %" if self.of_success else "normalised score"
+
     def show(self, mean_return: float) -> str:
         """Returns a mean return for people: with its score, or as a success rate."""
         score = self.normalize(mean_return)

@@ -110,6 +110,10 @@ class MazeTask(ABC):
             metrics=state.metrics | {"success": success},
         )
 
+    def observe_at(self, position: jax.Array) -> jax.Array:
+        """Returns the observation [O] of the body at rest with its x and y at `position` [2]."""
+        return self._observe(self.place(position, jax.random.key(0)), self.layout)
+
     def _observe(self, physics: Physics, maze: Maze) -> jax.Array:
         return jnp.concatenate([physics.qpos, physics.qvel, maze.goal])
 

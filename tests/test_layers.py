@@ -20,13 +20,14 @@ LAYERS: list[set[str]] = [
     {"phases"},
     {"config", "checkpoint", "run_folder"},
     {"validation"},
-    {"presets", "catalog", "recipes"},
-    {"pretrained", "plan", "report"},
+    {"presets", "catalog", "recipes", "maze_view"},
+    {"pretrained", "plan", "maze_picture"},
+    {"report"},
     {"policies", "run", "comparison"},
     {"cli", "pictures"},
 ]
 SAME_LAYER = {("algos", "algos"), ("pictures", "pictures")}
-KNOWS_MAZES = {"waypoints"}  # a behaviour that walks through a maze needs its map
+KNOWS_MAZES = {"waypoints", "maze_view"}  # who walks through a maze, or draws it, needs its map
 MAY_MAKE_ENVIRONMENTS = {"config", "catalog", "presets", "policies", "run", "comparison", "cli", "pictures"}
 
 

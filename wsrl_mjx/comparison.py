@@ -15,7 +15,6 @@ from wsrl_mjx.run_folder import Row, read_config, read_metrics
 from wsrl_mjx.statistics import mean_interval
 
 COLORS = ("#1f5fa8", "#d9822b", "#2e8b57", "#9b3d78", "#6b6b6b", "#b8860b")
-PANELS = (("eval/return", "return, deterministic episodes"), ("critic/q", "mean Q on the training batches"))
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,12 @@ class Arm:
             raise ValueError(f"run {path} has no online evaluation yet")
         return cls(label or path.name, config, rows)
 
+    @property
+    def success_rate(self) -> bool:
+        """Whether the score of its environment is a success rate."""
+        reference = envs.make(self.config["env"]).reference
+        return reference is not None and reference.of_success
+
     def final_returns(self) -> np.ndarray:
         """Returns each seed's last evaluation, [S]."""
         return curve(self.rows, "online", "eval/return")[1][-1]
@@ -47,8 +52,12 @@ def figure(arms: list[Arm], title: str) -> Figure:
     """Returns one panel for the return and one for the critics' mean Q; bands are 95 % intervals."""
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         drawn = Figure(figsize=(11, 4.2), layout="constrained")
-        axes = drawn.subplots(1, len(PANELS))
-        for panel, (name, label) in zip(axes, PANELS, strict=True):
+        axes = drawn.subplots(1, 2)
+        success = all(arm.success_rate for arm in arms)
+        scored = ("eval/score", "success rate, %") if success else ("eval/return", "return")
+        for panel, (name, label) in zip(
+            axes, (scored, ("critic/q", "mean Q on the training batches")), strict=True
+        ):
             for arm, color in zip(arms, COLORS, strict=False):
                 _draw(panel, arm, name, color)
             panel.set_xlabel("environment steps since the switch")
@@ -78,7 +87,8 @@ def table(arms: list[Arm]) -> list[dict[str, Any]]:
         milestones = {"pretrained": returns[0], "lowest": lowest, "final": returns[-1]}
         for name, values in milestones.items():
             mean, low, high = mean_interval(values)
-            entry[name] = f"{mean:.0f} [{low:.0f}, {high:.0f}]"
+            digits = 2 if arm.success_rate else 0
+            entry[name] = f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
         if reference is not None:
             mean, low, high = mean_interval(reference.normalize(returns[-1]))
             entry["final score"] = f"{mean:.1f} [{low:.1f}, {high:.1f}]"

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from envs.base import ReferenceScores
+from wsrl_mjx import maze_picture
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console, duration
 from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
@@ -28,8 +29,15 @@ def write(
     RunFolder(path).write_json("summary.json", summary)
     figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / "learning_curve.png", dpi=130)
-    print_summary(summary, console)
-    console.say(f"written to {path}: summary.json, learning_curve.png, metrics.csv, checkpoints")
+    pictures = ["learning_curve.png"]
+    looks = maze_picture.read(path)
+    if looks:
+        maze_picture.draw(looks, f"{config.env}, {config.num_seeds} seed(s)").savefig(
+            path / "maze.png", dpi=130
+        )
+        pictures.append("maze.png")
+    print_summary(summary, reference, console)
+    console.say(f"written to {path}: summary.json, {', '.join(pictures)}, metrics.csv, checkpoints")
 
 
 def curve(rows: list[Row], phase: str, name: str) -> Curve:
@@ -75,14 +83,15 @@ def summarize(
     }
 
 
-def print_summary(summary: dict[str, Any], console: Console) -> None:
+def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, console: Console) -> None:
     """Prints returns before and after, one line a seed, and where the time went."""
     names = ("pretrained", "lowest_after_switch", "final")
     header = ["seed", "behavior data", "pretrained", "lowest after the switch", "final"]
-    data = _show(summary["behavior"])
-    table = [[seed, data, *(_show(entry[n]) for n in names)] for seed, entry in summary["seeds"].items()]
-    scored = summary["behavior"]["score"] is not None
-    console.table("Return" + (" (normalised score)" if scored else ""), header, table)
+    show = lambda entry: _show(entry, reference)
+    data = show(summary["behavior"])
+    table = [[seed, data, *(show(entry[n]) for n in names)] for seed, entry in summary["seeds"].items()]
+    title = "Return" if reference is None else f"Return ({reference.quantity})"
+    console.table("Success" if reference and reference.of_success else title, header, table)
     spent = ", ".join(f"{name} {duration(value)}" for name, value in summary["seconds"].items())
     compiled = duration(sum(summary["compile_seconds"].values()))
     console.say(f"time: {spent}; compilation {compiled}")
@@ -103,7 +112,7 @@ def learning_curve(
                 "behavior data", (1.0, normalize(behavior_return)), xycoords=("axes fraction", "data"),
                 ha="right", va="bottom", color=GREY, fontsize=9,
             )  # fmt: skip
-        left.set_ylabel("normalised score" if reference else "return")
+        left.set_ylabel(reference.quantity if reference else "return")
         _draw(right, config, rows, "critic/q", ORANGE, lambda x: x)
         right.set_ylabel("mean Q on the training batches")
         title = (
@@ -151,6 +160,8 @@ def _with_score(value: float, reference: ReferenceScores | None) -> dict[str, fl
     return {"return": float(value), "score": score}
 
 
-def _show(entry: dict[str, Any]) -> str:
+def _show(entry: dict[str, Any], reference: ReferenceScores | None) -> str:
+    if reference is not None and reference.of_success:
+        return f"{entry['score']:.0f} %"
     score = "" if entry["score"] is None else f" ({entry['score']:.1f})"
     return f"{entry['return']:,.0f}{score}"

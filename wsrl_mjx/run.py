@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import envs
-from wsrl_mjx import catalog, dataset, phases, plan, pretrained, recipes, report, rollout
+from wsrl_mjx import catalog, dataset, maze_view, phases, plan, pretrained, recipes, report, rollout
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, evaluation_points, flat_fields
 from wsrl_mjx.console import Console, size
@@ -58,6 +58,7 @@ class Run:
         self.facts = Facts()
         self.recipe = recipes.wsrl(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
+        self.maze_view = maze_view.of(self.env, self.recipe.online.algorithm, options.run_dir)
         self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
         self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
         self._evaluate = jax.jit(jax.vmap(self._evaluate_one))
@@ -215,7 +216,8 @@ class Run:
     def _evaluate_and_log(self, phase: str, step: int, state: TrainState) -> str:
         """Plays deterministic episodes with every seed's policy; returns the score as text."""
         algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
-        params = algorithm.hand_over(state.agent).actor.params
+        agent = algorithm.hand_over(state.agent)
+        params = agent.actor.params
         # Evaluation draws from its own keys, so that it never moves the training's.
         keys = jax.vmap(lambda k: jax.random.fold_in(jax.random.fold_in(k, 1 + (phase == "online")), step))(
             jax.vmap(jax.random.key)(jnp.asarray(self.config.seeds))
@@ -223,6 +225,8 @@ class Run:
         program = self._compiled("evaluation", self._evaluate, params, keys)
         began = time.perf_counter()
         episodes = jax.device_get(program(params, keys))
+        if self.maze_view is not None:
+            self.maze_view.keep(phase, step, agent, keys)
         self._spent("evaluation", began)
         returns = episodes.returns.mean(axis=1)
         values = {
