@@ -18,6 +18,7 @@ from wsrl_mjx import cache, catalog, dataset, runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.config import DataConfig
 from wsrl_mjx.console import Console
+from wsrl_mjx.domains import domain_of
 from wsrl_mjx.presets import check_env
 from wsrl_mjx.validation import choose
 
@@ -32,8 +33,8 @@ class Command:
     """ant, halfcheetah, hopper, walker2d, or brax:<name>."""
     out: Path
     """Folder to make; it must not exist yet."""
-    dataset: str = "medium"
-    """random, medium, expert or medium-expert."""
+    dataset: str | None = None
+    """random, medium, expert or medium-expert; in a maze diverse, play or random. Unset: its family's first."""
     size: int = 1_000_000
     """Transitions."""
     num_envs: int = 100
@@ -68,11 +69,12 @@ def check(command: Command) -> DataConfig:
         ValueError: a value that cannot work.
     """
     check_env(command.env)
-    choose("dataset", command.dataset, tuple(catalog.MIXTURES))
-    for name in ("size", "num_envs"):
-        if getattr(command, name) < 1:
-            raise ValueError(f"{name} must be a positive integer, got {getattr(command, name)}")
-    least = command.num_envs * len(catalog.MIXTURES[command.dataset])
+    available = [name for name in domain_of(command.env).datasets if name in catalog.MIXTURES]
+    name = choose("dataset", command.dataset or available[0], tuple(available))
+    for count in ("size", "num_envs"):
+        if getattr(command, count) < 1:
+            raise ValueError(f"{count} must be a positive integer, got {getattr(command, count)}")
+    least = command.num_envs * len(catalog.MIXTURES[name])
     if command.size < least:
         raise ValueError(
             f"size must be at least {least}, a row for each environment of each behavior, got {command.size}"
@@ -81,7 +83,7 @@ def check(command: Command) -> DataConfig:
         raise ValueError(f"seed must be an integer, zero or more, got {command.seed}")
     check_absent(command.out)
     config = DataConfig(
-        dataset=command.dataset,
+        dataset=name,
         dataset_size=command.size,
         dataset_seed=command.seed,
         collect_envs=command.num_envs,
@@ -104,7 +106,7 @@ def show(console: Console, card: dict[str, Any]) -> None:
         ["environment", f"{card['env']}, fingerprint {card['env_fingerprint'][:12]}"],
         ["transitions", f"{card['transitions']:,} ({policies})"],
         ["rows without value", f"{card['invalid_rows']:,}"],
-        ["whole episodes", f"{card['episodes']:,}"],
+        ["whole episodes", f"{card['episodes']:,}, {card['length_mean']:,.0f} steps on average"],
         ["return", f"{card['return_mean']:,.1f} ± {card['return_std']:,.1f}{score}"],
         ["observation, action", f"{card['obs_size']}, {card['action_size']}"],
         ["seed", str(card["seed"])],

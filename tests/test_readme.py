@@ -50,7 +50,7 @@ def test_the_table_of_presets_is_true(column: int, preset: str) -> None:
     start = lines.index("| | `smoke` | `laptop` | `paper` |")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start + 3 : start + 18]]
     assert [row[0] for row in rows] == list(PRESET_ROWS)
-    config = flat_fields(preset_config(preset, "ant"))
+    config = flat_fields(preset_config(preset, "halfcheetah"))
     for row in rows:
         value, shown = config[PRESET_ROWS[row[0]]], row[column].removeprefix(f"{config['ensemble_size']} of ")
         if isinstance(value, tuple):

@@ -39,7 +39,7 @@ def test_nothing_is_overwritten(workplace: Path, capsys: pytest.CaptureFixture[s
     ("arguments", "message"),
     [
         (["--env", "lime"], "did you mean 'line'?"),
-        (["--dataset", "medium-replay"], "dataset must be one of random, medium, expert, medium-expert"),
+        (["--dataset", "medium-replay"], "dataset must be one of medium, random, expert, medium-expert, got"),
         (["--dataset", "medium"], "behavior 'medium' is not in line"),
         (["--size", "3"], "size must be at least 4, a row for each environment"),
         (["--num-envs", "0"], "num_envs must be a positive integer, got 0"),
