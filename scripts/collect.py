@@ -34,7 +34,7 @@ class Command:
     out: Path
     """Folder to make; it must not exist yet."""
     dataset: str | None = None
-    """random, medium, expert or medium-expert; in a maze diverse, play or random. Unset: its family's first."""
+    """random, medium, expert or medium-expert; in a maze diverse, play or random; unset: the first."""
     size: int = 1_000_000
     """Transitions."""
     num_envs: int = 100
