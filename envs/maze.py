@@ -102,7 +102,7 @@ def start_cells(maze: MazeMap, starts: str, start: Cell | None, goal: Cell | Non
     """
     check_choice("starts", starts, STARTS)
     of_kind = {"evaluation": [start or maze.start], "play": maze.landmarks, "diverse": maze.free_cells}
-    return np.array([cell for cell in of_kind[starts] if cell != (goal or maze.goal)], np.int32)
+    return np.array([cell for cell in of_kind[starts] if tuple(cell) != tuple(goal or maze.goal)], np.int32)
 
 
 def next_cells(walls: np.ndarray, targets: Sequence[Cell]) -> np.ndarray:

@@ -28,7 +28,6 @@ class MazeTask(ABC):
     """
 
     body: ClassVar[str]
-    mjcf: ClassVar[str]  # its only mocap bodies are the three walls
     cell_size: ClassVar[float]  # m
     obs_size: ClassVar[int]
     time_limits: ClassVar[Mapping[str, int]]  # control steps, by maze
@@ -53,7 +52,7 @@ class MazeTask(ABC):
         layout = make_maze(drawn, self.cell_size, self.start, self.goal)
         cells = start_cells(drawn, self.starts, self.start, self.goal)
         model = load_model(
-            self.mjcf,
+            self.model_text(),
             integrator=self.integrator,
             iterations=self.iterations,
             ls_iterations=self.ls_iterations,
@@ -78,7 +77,7 @@ class MazeTask(ABC):
 
     def fingerprint(self) -> str:
         """Returns the digest of the options, the model and the map."""
-        return fingerprint(self, self.mjcf, *find_map(self.maze).rows)
+        return fingerprint(self, self.model_text(), *find_map(self.maze).rows)
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start cell and a place in it, and puts the body there."""
@@ -116,6 +115,10 @@ class MazeTask(ABC):
 
     def _observe(self, physics: Physics, maze: Maze) -> jax.Array:
         return jnp.concatenate([physics.qpos, physics.qvel, maze.goal])
+
+    @abstractmethod
+    def model_text(self) -> str:
+        """Returns the body's MJCF; its only mocap bodies are the three walls."""
 
     @abstractmethod
     def place(self, position: jax.Array, key: jax.Array) -> Physics:

@@ -55,7 +55,6 @@ class PointMaze(MazeTask):
     """
 
     body = "point"
-    mjcf = MJCF
     cell_size = 1.0
     obs_size = 6
     time_limits: ClassVar[Mapping[str, int]] = {"umaze": 100, "medium": 200, "large": 300, "ultra": 400}
@@ -64,6 +63,10 @@ class PointMaze(MazeTask):
     substeps: int = 5
     goal_radius: float = 0.45
     speed_limit: float = 5.0  # m/s, on each axis
+
+    def model_text(self) -> str:
+        """Returns the MJCF."""
+        return MJCF
 
     def place(self, position: jax.Array, key: jax.Array) -> Physics:
         """Returns the ball at rest at `position` [2]."""

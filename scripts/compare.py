@@ -31,6 +31,8 @@ def main(arguments: Arguments) -> None:
     Raises:
         ValueError: fewer or more labels than runs, or a folder without results.
     """
+    if not arguments.out.absolute().parent.is_dir():
+        raise ValueError(f"out {arguments.out}: its folder does not exist")
     if arguments.labels and len(arguments.labels) != len(arguments.runs):
         count = len(arguments.runs)
         raise ValueError(f"labels must be one for each of the {count} runs, got {arguments.labels}")

@@ -35,7 +35,9 @@ COMPARED = 512  # states stepped in C MuJoCo
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--env", choices=list(envs.REGISTRY), required=True)
+    # In a maze C MuJoCo would need the walls moved along: see tests/envs/test_maze.py for that comparison.
+    tasks = [name for name in envs.REGISTRY if "maze" not in name]
+    parser.add_argument("--env", choices=tasks, required=True)
     parser.add_argument("--integrator", choices=("euler", "rk4"), default="euler")
     parser.add_argument("--budgets", nargs="+", default=BUDGETS, metavar="ITERATIONS/LS_ITERATIONS")
     arguments = parser.parse_args()

@@ -1,8 +1,10 @@
 """Where work is kept between runs: datasets and pretrainings by digest, and XLA's compiled programs."""
 
+import functools
 import hashlib
 import json
 import os
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,21 @@ def default_folder() -> Path:
 
 
 def key_of(ingredients: dict[str, Any]) -> str:
-    """Returns a short digest of everything that decides a result."""
-    text = json.dumps(ingredients, sort_keys=True, default=str)
+    """Returns a short digest of everything that decides a result: what is asked for, and the code."""
+    text = json.dumps([ingredients, _code()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _code() -> str:
+    """Returns a digest of our source and the versions beneath it: an edited loss finds no old result."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parent
+    for path in sorted([*here.rglob("*.py"), *(here.parent / "envs").rglob("*.py")]):
+        digest.update(path.read_bytes())
+    for package in ("jax", "jaxlib", "mujoco-mjx"):
+        digest.update(metadata.version(package).encode())
+    return digest.hexdigest()
 
 
 def enable_compilation_cache(folder: Path) -> None:

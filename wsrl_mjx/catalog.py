@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import envs
 from envs.base import Environment
 from wsrl_mjx import behaviors, cache, dataset, waypoints
 from wsrl_mjx.config import DataConfig
@@ -34,7 +33,7 @@ def check(config: DataConfig, env_name: str) -> None:
         ValueError: neither a known name nor a folder; a behaviour that is not shipped; a replay dataset that
             has not been made yet.
     """
-    if Path(config.dataset).is_dir():
+    if _is_folder(config):
         return
     try:
         choose("dataset", config.dataset, domain_of(env_name).datasets)
@@ -64,7 +63,7 @@ def obtain(
     Raises:
         ValueError: see `check` and `dataset.load`.
     """
-    if Path(config.dataset).is_dir():
+    if _is_folder(config):
         return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
     if config.dataset == "medium-replay":
         return _medium_replay(env, cache_folder), "the run that made medium"
@@ -100,7 +99,7 @@ def source(env: Environment, level: str) -> tuple[Environment, Controller, dict[
         card = {"return_mean": None, "how": "uniform actions"}
         return env, Memoryless(behaviors.random_act(env.action_size)), card
     if level in waypoints.KINDS:
-        world = envs.make(env.name, starts=level)
+        world = waypoints.world(env, level)
         return world, waypoints.controller(world), waypoints.card(env.name)
     behavior = behaviors.load(behaviors.shipped_folder(env.name), level)
     return env, Memoryless(behavior.act(explore=True)), behavior.card
@@ -150,7 +149,13 @@ def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[s
     }
 
 
+def _is_folder(config: DataConfig) -> bool:
+    """Returns whether the dataset is a folder; a name of ours stays a name, whatever lies around here."""
+    named = config.dataset in MIXTURES or config.dataset == "medium-replay"
+    return not named and Path(config.dataset).is_dir()
+
+
 def _folder_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> Path | None:
-    if Path(config.dataset).is_dir():
+    if _is_folder(config):
         return Path(config.dataset)
     return replay_folder(cache_folder, env.name) if config.dataset == "medium-replay" else None

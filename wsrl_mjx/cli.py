@@ -96,6 +96,8 @@ def _peek(arguments: list[str]) -> _Peek:
 def _check_paths(command: Command) -> None:
     if command.run_dir is not None and not command.resume:
         check_free(command.run_dir)
+    if command.cache_dir.exists() and not command.cache_dir.is_dir():
+        raise ValueError(f"cache-dir {command.cache_dir} is no folder")
     if command.pretrained is not None and not (command.pretrained / "pretrained").is_dir():
         raise ValueError(f"pretrained {command.pretrained} is not a run with a finished pretraining")
 

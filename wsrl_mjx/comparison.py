@@ -32,9 +32,13 @@ class Arm:
         Raises:
             ValueError: there is no run, or it has no online evaluation yet.
         """
-        config, rows = read_config(path), read_metrics(path)
-        if not any(phase == "online" and name == "eval/return" for phase, _, _, name, _ in rows):
-            raise ValueError(f"run {path} has no online evaluation yet")
+        config = read_config(path)
+        try:
+            rows = read_metrics(path)
+        except FileNotFoundError:
+            raise ValueError(f"run {path} has no metrics.csv") from None
+        if not any(p == "online" and step > 0 and name == "eval/return" for p, step, _, name, _ in rows):
+            raise ValueError(f"run {path} has no evaluation after the switch yet")
         return cls(label or path.name, config, rows)
 
     @property
@@ -49,7 +53,15 @@ class Arm:
 
 
 def figure(arms: list[Arm], title: str) -> Figure:
-    """Returns one panel for the return and one for the critics' mean Q; bands are 95 % intervals."""
+    """Returns one panel for the return and one for the critics' mean Q; bands are 95 % intervals.
+
+    Raises:
+        ValueError: no arm, more of them than there are colours, or scores that have no common axis.
+    """
+    if not 1 <= len(arms) <= len(COLORS):
+        raise ValueError(f"a figure shows 1 to {len(COLORS)} runs, got {len(arms)}")
+    if len({arm.success_rate for arm in arms}) > 1:
+        raise ValueError("runs scored by success and runs scored by return have no common axis")
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
         drawn = Figure(figsize=(11, 4.2), layout="constrained")
         axes = drawn.subplots(1, 2)

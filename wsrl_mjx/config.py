@@ -123,7 +123,7 @@ class Config:
     """One experiment."""
 
     env: str = "ant"
-    """ant, halfcheetah, hopper, walker2d, or brax:<name>."""
+    """ant, halfcheetah, hopper, walker2d, pointmaze-umaze, -medium, -large or -ultra, or brax:<name>."""
     preset: str = "paper"
     """Where the other defaults come from: smoke, laptop, paper, or auto (paper on an accelerator)."""
     seed: int = 0
@@ -139,6 +139,11 @@ class Config:
     def updates_per_step(self) -> int:
         """Critic updates of one vector step."""
         return round(self.online.utd * self.online.num_envs)
+
+    @property
+    def first_update(self) -> int:
+        """Online steps before the first update: the warmup, and rows for one full round of distinct draws."""
+        return max(self.online.warmup_steps, self.updates_per_step * self.online.batch_size)
 
     @property
     def critics_per_actor(self) -> int:

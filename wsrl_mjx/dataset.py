@@ -6,6 +6,7 @@ and `card.json`. Reward scale and bias are applied once, in `to_device`, togethe
 
 import hashlib
 import json
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from wsrl_mjx.returns import monte_carlo_returns
 from wsrl_mjx.rollout import Controller, RewardTransform
 from wsrl_mjx.types import Key, Transition
 
+# A key's children by number are also its children by split: this one is beyond any count.
+KEY_OF_MEMORY = 2**31 - 1
+CARD_FIELDS = ("name", "env", "env_fingerprint", "episodes", "return_mean", "digest")
 FIELDS = ("obs", "action", "reward", "next_obs", "terminated", "truncated", "valid")
 
 
@@ -62,7 +66,7 @@ def collect(
     def chunk(carry: tuple[EnvState, Any], key: jax.Array):
         def body(carry: tuple[EnvState, Any], key: Key):
             state, memory = carry
-            memory = controller.recall(memory, state.obs, jax.random.fold_in(key, 0))
+            memory = controller.recall(memory, state, jax.random.fold_in(key, KEY_OF_MEMORY))
             act = lambda obs, k: controller.act(memory, obs, k)
             state, rows, _ = rollout.act_and_step(env, act, state, key, identity)
             return (state, memory), rows
@@ -71,7 +75,7 @@ def collect(
 
     key_reset, key_run = jax.random.split(jax.random.key(seed))
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
-    carry = (state, controller.begin(jax.random.fold_in(key_reset, 0), num_envs))
+    carry = (state, controller.begin(jax.random.fold_in(key_reset, KEY_OF_MEMORY), num_envs))
     parts = []
     for index in range(-(-steps // chunk_steps)):
         carry, rows = chunk(carry, jax.random.fold_in(key_run, index))
@@ -113,18 +117,18 @@ def digest(rows: dict[str, np.ndarray]) -> str:
     return sha.hexdigest()
 
 
-def whole_episodes(rows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def whole_episodes(rows: dict[str, np.ndarray], time_limit: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns undiscounted return and length of whole episodes; the parts that a cut left are not counted.
 
-    A stream that was cut ends in a truncated row shorter than its episode; such a part is recognised by a
-    truncation before the longest truncated length.
+    Where a stream was cut its last row is truncated before the time limit. If there are only such parts they
+    are all that is known, and are returned.
     """
     ends = np.flatnonzero((rows["terminated"] > 0) | (rows["truncated"] > 0))
     starts = np.concatenate([[0], ends[:-1] + 1])
     totals = np.add.reduceat(rows["reward"].astype(np.float64), starts) if len(ends) else np.zeros(0)
     totals = totals[: len(ends)]
     lengths = ends - starts + 1
-    cut = (rows["truncated"][ends] > 0) & (lengths < lengths.max(initial=0))
+    cut = (rows["truncated"][ends] > 0) & (lengths < time_limit)
     whole = ~cut if np.any(~cut) else np.full_like(cut, True)
     return totals[whole], lengths[whole]
 
@@ -133,7 +137,7 @@ def make_card(
     env: Environment, rows: dict[str, np.ndarray], name: str, policies: list[dict[str, Any]], seed: int
 ) -> dict[str, Any]:
     """Returns what there is to know about the rows."""
-    returns, lengths = whole_episodes(rows)
+    returns, lengths = whole_episodes(rows, env.time_limit)
     counts, edges = np.histogram(returns, bins=20)
     reference: ReferenceScores | None = env.reference
     return {
@@ -157,11 +161,20 @@ def make_card(
 
 
 def save(folder: Path, dataset: Dataset) -> None:
-    """Writes the dataset; the card comes last, so that a folder with a card is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = dataset.rows
-    np.savez(folder / "transitions.npz", **arrays)
-    (folder / "card.json").write_text(json.dumps(dataset.card, indent=2) + "\n")
+    """Writes the dataset beside its place and moves it there in one step: a folder that exists is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+        made = Path(place) / folder.name
+        made.mkdir()
+        arrays: dict[str, Any] = dataset.rows
+        np.savez(made / "transitions.npz", **arrays)
+        (made / "card.json").write_text(json.dumps(dataset.card, indent=2) + "\n")
+        try:
+            made.replace(folder)
+        except OSError:
+            # Another process was faster; what it wrote under the same name is the same.
+            if not (folder / "card.json").is_file():
+                raise
 
 
 def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Dataset:
@@ -179,6 +192,9 @@ def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Datas
         raise ValueError(f"dataset {folder}: {Path(error.filename).name} is missing") from None
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
         raise ValueError(f"dataset {folder}: the files are damaged or cut short ({error})") from None
+    missing = [name for name in CARD_FIELDS if not isinstance(card, dict) or name not in card]
+    if missing:
+        raise ValueError(f"dataset {folder}: card.json lacks {', '.join(missing)}")
     _check_rows(folder, rows, env)
     if digest(rows) != card.get("digest"):
         raise ValueError(
@@ -194,7 +210,10 @@ def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Datas
 
 
 def _check_rows(folder: Path, rows: dict[str, np.ndarray], env: Environment) -> None:
-    size = len(rows["reward"])
+    for name, array in rows.items():
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"dataset {folder}: {name} must be real numbers, got {array.dtype}")
+    size = rows["reward"].size
     shapes = {"obs": (env.obs_size,), "next_obs": (env.obs_size,), "action": (env.action_size,)}
     if size == 0:
         raise ValueError(f"dataset {folder}: there are no rows")
@@ -206,6 +225,11 @@ def _check_rows(folder: Path, rows: dict[str, np.ndarray], env: Environment) -> 
             )
         if not np.all(np.isfinite(array)):
             raise ValueError(f"dataset {folder}: {name} has numbers that are not finite")
+    for name in ("terminated", "truncated", "valid"):
+        if not np.all((rows[name] == 0) | (rows[name] == 1)):
+            raise ValueError(f"dataset {folder}: {name} must be 0 or 1 in every row")
+    if not rows["valid"].any():
+        raise ValueError(f"dataset {folder}: no row is valid")
     if np.max(np.abs(rows["action"])) > 1.0:
         largest = float(np.max(np.abs(rows["action"])))
         raise ValueError(f"dataset {folder}: action must be in [-1, 1], the largest is {largest}")

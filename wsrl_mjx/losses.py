@@ -34,7 +34,7 @@ def td_target(
 def critic_loss(
     q: Float[Array, "E B"], target: Float[Array, " B"], valid: Float[Array, " B"]
 ) -> Float[Array, ""]:
-    """Returns the mean squared TD error over ensemble and batch (ALGORITHMS §1, WSRL online update)."""
+    """Returns the mean squared TD error over ensemble and batch (docs/algorithms.md, WSRL online update)."""
     # Masked before the square: behind it, the gradient of an invalid row's NaN would be zero times NaN.
     error = jnp.where(valid[None, :] > 0, q - target[None, :], 0.0)
     return masked_mean(jnp.square(error), valid)
@@ -53,7 +53,7 @@ def actor_loss(
 def with_cloning(
     loss: Float[Array, ""], log_prob: Float[Array, " B"], weight: float | Array, valid: Float[Array, " B"]
 ) -> Float[Array, ""]:
-    """Returns (1 - w) * loss + w * mean[-log pi(a|s)] at the data's own actions (ALGORITHMS §2.1)."""
+    """Returns (1 - w) * loss + w * mean[-log pi(a|s)] at the data's own actions (docs/algorithms.md)."""
     return (1.0 - weight) * loss - weight * masked_mean(log_prob, valid)
 
 
@@ -70,7 +70,7 @@ def cql_log_sum_exp(
     """Returns the soft maximum of CQL(H) over K sampled actions.
 
     With importance sampling the actions' log-densities are subtracted; without, log K is, for each of the K
-    entries (Kumar et al. 2020, appendix F; ALGORITHMS §2.2).
+    entries (Kumar et al. 2020, appendix F; docs/algorithms.md).
     """
     correction = log_density[None] if importance_sampling else jnp.log(float(q.shape[-1]))
     return jax.nn.logsumexp(q - correction, axis=-1)

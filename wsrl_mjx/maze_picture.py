@@ -56,7 +56,9 @@ def draw(moments: list[Moment], title: str) -> Figure:
         panels = figure.subplots(1, 3)
         for axes, (name, moment) in zip(panels, chosen, strict=True):
             _panel(axes, moment, scale)
-            axes.set_title(f"{name}: step {moment.step:,}, success {100 * moment.success:.0f} %", fontsize=10)
+            axes.set_title(
+                f"{name}: step {moment.step:,}, {100 * moment.success:.0f} % of these arrive", fontsize=10
+            )
         colors = ScalarMappable(scale, "viridis")
         figure.colorbar(colors, ax=list(panels), label="mean Q of the policy's action, at rest", shrink=0.85)
         figure.suptitle(title, fontsize=11)

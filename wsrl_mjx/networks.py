@@ -16,7 +16,7 @@ LOG_2 = 0.6931471805599453
 
 
 class MLP(nn.Module):
-    """Dense, LayerNorm, ReLU for each hidden layer, the last one included (ALGORITHMS §3)."""
+    """Dense, LayerNorm, ReLU for each hidden layer, the last one included (docs/algorithms.md)."""
 
     hidden: tuple[int, ...]
     layer_norm: bool = True

@@ -14,7 +14,8 @@ from wsrl_mjx.types import Transition
 def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> None:
     """Prints phases and memory."""
     offline, online, agent = config.offline, config.online, config.agent
-    fine_tuning = online.online_steps - online.warmup_steps
+    warmup = config.first_update
+    fine_tuning = online.online_steps - warmup
     updates = f"{online.utd:g} critic updates a step, batch {online.batch_size}"
     rows = [
         ["data", f"{config.data.dataset_size:,}", "transitions", config.data.dataset],
@@ -24,7 +25,7 @@ def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> 
             "gradient steps",
             f"{offline.offline_algo}, batch {offline.offline_batch_size}, then the data is dropped",
         ],
-        ["warmup", f"{online.warmup_steps:,}", "env steps", "the frozen pretrained policy, no updates"],
+        ["warmup", f"{warmup:,}", "env steps", "the frozen pretrained policy, no updates"],
         ["fine-tuning", f"{fine_tuning:,}", "env steps", f"sac, {updates}"],
     ]
     seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"

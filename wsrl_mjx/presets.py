@@ -11,7 +11,7 @@ from wsrl_mjx.domains import domain_of
 from wsrl_mjx.validation import choose
 
 PRESETS: dict[str, dict[str, Any]] = {
-    # The paper's locomotion setting (ALGORITHMS §4) and its evaluation; the defaults of the dataclasses.
+    # The paper's locomotion setting (docs/algorithms.md) and its evaluation; the defaults of the dataclasses.
     "paper": {},
     # Found by experiment for two CPU cores: see docs/results.md for what it reaches and in what time.
     "laptop": {

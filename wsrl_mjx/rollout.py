@@ -21,8 +21,8 @@ class Controller(Protocol):
         """Returns the memory [N] before the first step."""
         ...
 
-    def recall(self, memory: Any, obs: jax.Array, key: Key) -> Any:
-        """Returns the memory that acts on the observations [N, O]."""
+    def recall(self, memory: Any, state: EnvState, key: Key) -> Any:
+        """Returns the memory that acts in the environments [N]."""
         ...
 
     def act(self, memory: Any, obs: jax.Array, key: Key) -> jax.Array:
@@ -40,9 +40,9 @@ class Memoryless:
         """Remembers nothing."""
         del key, num_envs
 
-    def recall(self, memory: None, obs: jax.Array, key: Key) -> None:
+    def recall(self, memory: None, state: EnvState, key: Key) -> None:
         """Goes on remembering nothing."""
-        del memory, obs, key
+        del memory, state, key
 
     def act(self, memory: None, obs: jax.Array, key: Key) -> jax.Array:
         """Returns the policy's actions [N, A]."""

@@ -138,7 +138,7 @@ class Run:
         with self.console.progress("warmup", online.online_steps, step, "env steps") as progress:
             for done in range(step + every.chunk_steps, online.online_steps + 1, every.chunk_steps):
                 began = time.perf_counter()
-                name = "warmup" if done <= online.warmup_steps else "fine-tuning"
+                name = "warmup" if done <= self.config.first_update else "fine-tuning"
                 state, clock, metrics = program(phase, shared, state, clock)
                 self._log("online", done, metrics)
                 self._spent(name, began)
@@ -181,7 +181,8 @@ class Run:
             return None
         (restored, _), meta = found
         pretrained.keep([self.folder.path / pretrained.FOLDER], self._identity(), (restored, clock), meta)
-        self.facts = Facts(**meta["facts"])
+        spent = {"seconds": self.facts.seconds, "compile_seconds": self.facts.compile_seconds}
+        self.facts = Facts(**meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
         self.facts.pretraining_from = str(source or "the cache")
         self.folder.append((row[0], row[1], row[2], row[3], row[4]) for row in meta["rows"])
         self.console.say(

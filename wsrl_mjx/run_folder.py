@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import platform
 from collections.abc import Iterable
 from importlib import metadata
@@ -45,7 +46,10 @@ class RunFolder:
             ValueError: if there is something at `path` already.
         """
         check_free(path)
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"run-dir {path} cannot be made: {error.strerror}") from None
         folder = cls(path)
         folder.write_json("config.json", config)
         folder.write_json("versions.json", versions())
@@ -117,7 +121,10 @@ class RunFolder:
 
 
 def check_free(path: Path) -> None:
-    """Raises ValueError if there is something at `path`, naming a free path beside it."""
+    """Raises ValueError if no folder can be made at `path`, or it is taken; then a free one is named."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ValueError(f"run-dir {path}: no folder can be made in {above}")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         free = next(p for n in range(2, 10_000) if not (p := path.with_name(f"{path.name}-{n}")).exists())
         raise ValueError(
@@ -132,9 +139,14 @@ def read_config(path: Path) -> dict[str, Any]:
         ValueError: there is no run.
     """
     try:
-        return json.loads((path / "config.json").read_text())
+        config = json.loads((path / "config.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
         raise ValueError(f"run-dir {path} holds no run: config.json is missing") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"run-dir {path}: config.json is damaged ({error})") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"run-dir {path}: config.json is damaged (no settings in it)")
+    return config
 
 
 def read_metrics(path: Path) -> list[Row]:

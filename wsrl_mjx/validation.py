@@ -32,6 +32,8 @@ def _check_counts(config: Config) -> None:
         if name in _COUNT_FIELDS and (not _is_count(value) or value < least):
             kind = "positive" if least else "zero or more"
             raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
+    if config.data.dataset_seed >= 2**31:
+        raise ValueError(f"dataset_seed must be below 2**31, got {config.data.dataset_seed}")
     if config.seed + config.num_seeds > 2**31:
         raise ValueError(f"seed must be below 2**31 for every one of num_seeds, got {config.seed}")
 
@@ -97,6 +99,18 @@ def _check_lengths(config: Config) -> None:
         raise ValueError(
             f"warmup_steps must be less than online_steps ({online.online_steps}), which count it, got "
             f"{online.warmup_steps}: there would be no fine-tuning"
+        )
+    if config.first_update >= online.online_steps:
+        product = f"{online.utd:g} * {online.num_envs} * {online.batch_size}"
+        raise ValueError(
+            f"online_steps must be more than {config.first_update}, got {online.online_steps}: the first "
+            f"update waits for utd * num_envs * batch_size = {product} rows; choose fewer num_envs or a "
+            "smaller batch_size"
+        )
+    if online.replay_capacity < config.first_update:
+        raise ValueError(
+            f"replay_capacity must hold the {config.first_update} rows before the first update, "
+            f"got {online.replay_capacity}"
         )
     if config.data.dataset_size < config.data.collect_envs:
         raise ValueError(

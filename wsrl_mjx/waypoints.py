@@ -3,22 +3,21 @@
 So trajectories cross the whole maze, and only now and then the goal that is rewarded, as in D4RL's mazes.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import dataclasses
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
+from envs.base import Environment, EnvState
 from envs.episode import Episodes
 from envs.maze import Maze, next_cells
 from envs.maze_task import MazeTask
+from wsrl_mjx.steering import OF_BODY, Steering
 from wsrl_mjx.types import Key
 
 KINDS = ("play", "diverse")  # the mazes' datasets, named as the starts of their episodes
-
-Steer = Callable[[jax.Array, jax.Array, Key], jax.Array]  # obs [N, O], direction [N, 2], key -> [N, A]
 
 
 class Waypoints(struct.PyTreeNode):
@@ -27,24 +26,38 @@ class Waypoints(struct.PyTreeNode):
     maze: Maze
     goals: jax.Array  # [T, 2] int32, cells
     table: jax.Array  # [T, rows, columns, 2] int32, the next cell on the way to each goal
-    steer: Steer = struct.field(pytree_node=False)
+    reach: float = struct.field(pytree_node=False)  # m, how near a goal counts as reached
+    steer: Steering = struct.field(pytree_node=False)
 
     def begin(self, key: Key, num_envs: int) -> jax.Array:
         """Returns the first goals' indices [N]."""
         return jax.random.randint(key, (num_envs,), 0, len(self.goals))
 
-    def recall(self, memory: jax.Array, obs: jax.Array, key: Key) -> jax.Array:
-        """Returns the goals' indices [N]: a new one where an environment's body is in its goal's cell."""
-        there = jnp.all(self.maze.cell_of(obs[:, :2]) == self.goals[memory], axis=-1)
+    def recall(self, memory: jax.Array, state: EnvState, key: Key) -> jax.Array:
+        """Returns the goals' indices [N]: a new one at an episode's start, and where the goal is reached."""
+        key_start, key_step = jax.random.split(key)
+        distance = jnp.linalg.norm(state.obs[:, :2] - self.maze.centre(self.goals[memory]), axis=-1)
         # One of the others: a step of 1 to T-1 around the list.
-        step = jax.random.randint(key, memory.shape, 1, len(self.goals))
-        return jnp.where(there, (memory + step) % len(self.goals), memory)
+        step = jax.random.randint(key_step, memory.shape, 1, len(self.goals))
+        memory = jnp.where(distance < self.reach, (memory + step) % len(self.goals), memory)
+        return jnp.where(state.steps == 0, self.begin(key_start, len(memory)), memory)
 
     def act(self, memory: jax.Array, obs: jax.Array, key: Key) -> jax.Array:
         """Returns actions [N, A] towards the next cell on the way to each environment's goal."""
         cell = self.maze.cell_of(obs[:, :2])
         target = self.maze.centre(self.table[memory, cell[:, 0], cell[:, 1]])
         return self.steer(obs, target - obs[:, :2], key)
+
+
+def world(env: Environment, starts: str) -> Episodes:
+    """Returns the maze `env` with its episodes starting as a dataset's do.
+
+    Raises:
+        ValueError: the environment is no maze.
+    """
+    if not isinstance(env, Episodes) or not isinstance(env.task, MazeTask):
+        raise ValueError(f"datasets {' and '.join(KINDS)} are of mazes, not of {env.name!r}")
+    return Episodes(dataclasses.replace(env.task, starts=starts))
 
 
 def controller(env: Episodes) -> Waypoints:
@@ -54,35 +67,16 @@ def controller(env: Episodes) -> Waypoints:
         ValueError: the environment is no maze, or nothing steers its body.
     """
     task = env.task
-    if not isinstance(task, MazeTask) or task.body not in STEERING:
+    if not isinstance(task, MazeTask) or task.body not in OF_BODY:
         raise ValueError(f"datasets play and diverse are of mazes that can be steered, not of {env.name!r}")
     maze = task.layout
     goals = maze.cell_of(jnp.concatenate([task.start_positions, maze.goal[None]]))
     cells = [(int(row), int(column)) for row, column in goals]
     table = jnp.asarray(next_cells(jax.device_get(maze.walls), cells))
-    return Waypoints(maze, goals, table, STEERING[task.body])
+    return Waypoints(maze, goals, table, task.goal_radius, OF_BODY[task.body])
 
 
 def card(env_name: str) -> dict[str, Any]:
     """Returns what there is to know of the controller of a maze."""
-    body = env_name.split("maze-")[0]
-    return {"return_mean": None, "how": "shortest paths from cell to cell", **asdict(STEERING[body])}
-
-
-@dataclass(frozen=True)
-class PointSteering:
-    """Pulls a ball's velocity into the wanted direction, with noise on every action."""
-
-    speed: float  # m/s
-    gain: float  # share of the full force for each m/s that the velocity is off
-    noise: float  # standard deviation of a normal draw, as a share of the full force
-
-    def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
-        """Returns forces [N, 2] for observations [N, O] and directions [N, 2]."""
-        distance = jnp.linalg.norm(direction, axis=-1, keepdims=True)
-        wanted = self.speed * direction / jnp.maximum(distance, 1e-6)
-        force = self.gain * (wanted - obs[:, 2:4])
-        return jnp.clip(force + self.noise * jax.random.normal(key, force.shape), -1.0, 1.0)
-
-
-STEERING: dict[str, PointSteering] = {"point": PointSteering(speed=2.0, gain=0.5, noise=1.0)}
+    steering = OF_BODY[env_name.split("maze-")[0]].card()
+    return {"return_mean": None, "ways": "shortest, from cell to cell", "steering": steering}

@@ -61,13 +61,14 @@ class BraxTask:
         check_choice("backend", self.backend, BACKENDS)
         with _quietly():
             env = brax.envs.get_environment(self.env_name, backend=self.backend)
-            obs_size = env.observation_size
-        if not isinstance(obs_size, int):
-            raise ValueError(
-                f"brax:{self.env_name} observes {obs_size}; only flat observations are supported"
-            )
+            # Brax's own `observation_size` resets the environment to find out, operation by operation.
+            obs = jax.eval_shape(
+                env.reset, jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0)))
+            ).obs
+        if not isinstance(obs, jax.ShapeDtypeStruct) or len(obs.shape) != 1:
+            raise ValueError(f"brax:{self.env_name} observes {obs}; only flat observations are supported")
         object.__setattr__(self, "env", env)
-        object.__setattr__(self, "obs_size", obs_size)
+        object.__setattr__(self, "obs_size", int(obs.shape[0]))
 
     @property
     def name(self) -> str:

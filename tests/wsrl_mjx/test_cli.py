@@ -45,11 +45,11 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--env", "lime"], "env must be one of ant, halfcheetah, hopper, walker2d, line, or brax:<name>"),
+        (["--env", "lime"], "env must be one of ant, halfcheetah, hopper, walker2d, pointmaze-umaze, "),
         (["--env", "lime"], "'lime'; did you mean 'line'?"),
         (["--env", "brax:nothing"], "nothing"),
         (["--preset", "laptp"], "preset must be one of paper, laptop, smoke, auto, got 'laptp'; did"),
-        (["--dataset", "rnadom"], "dataset must be one of random, medium, expert, medium-expert,"),
+        (["--dataset", "rnadom"], "dataset must be one of medium, random, expert, medium-expert, "),
         (["--dataset", "rnadom"], "got 'rnadom'; did you mean 'random'?; nor is there a folder of that name"),
         (["--dataset", "expert"], "behavior 'expert' is not in line"),
         (["--dataset", "medium-replay"], "medium"),
@@ -124,7 +124,10 @@ def rows() -> dict[str, np.ndarray]:
 
 def save(rows: dict[str, np.ndarray], task: type[Line] = Line) -> Path:
     fingerprint = probe(task).fingerprint()
-    card = {"env": task.name, "env_fingerprint": fingerprint, "digest": dataset.digest(rows)}
+    card = {
+        "name": "mine", "env": task.name, "env_fingerprint": fingerprint, "episodes": 8, "return_mean": -4.0,
+        "digest": dataset.digest(rows),
+    }  # fmt: skip
     dataset.save(Path("data"), Dataset(rows, card))
     return Path("data")
 

@@ -59,6 +59,12 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"utd": float("nan")}, r"utd \* num_envs must be a positive integer, got nan"),
         ({"utd": 2.5, "num_envs": 2}, "must be a multiple of the 2 critic updates that share an actor"),
         ({"num_envs": 7}, r"replay_capacity must be a multiple of num_envs \(7\), got 6000"),
+        (
+            {"num_envs": 100, "batch_size": 256},
+            r"online_steps must be more than 102400, got 6000: .* = 4 \* 100 \* 256 rows",
+        ),
+        ({"replay_capacity": 16}, "replay_capacity must hold the 5000 rows before the first update, got 16"),
+        ({"dataset_seed": 2**33}, r"dataset_seed must be below 2\*\*31"),
         ({"num_envs": 3}, r"chunk_steps must be a multiple of num_envs \(3\), got 200"),
         ({"target_subset": 11}, r"target_subset must not exceed ensemble_size \(10\), got 11"),
         ({"warmup_steps": 6000}, r"warmup_steps must be less than online_steps \(6000\).*got 6000"),

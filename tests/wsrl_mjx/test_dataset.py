@@ -32,7 +32,10 @@ def folder(tmp_path: Path, rows: dict[str, np.ndarray]) -> Path:
 
 def write(folder: Path, rows: dict[str, np.ndarray]) -> Path:
     card = {
+        "name": "mine",
         "env": "line",
+        "episodes": 6,
+        "return_mean": -4.0,
         "env_fingerprint": LINE.fingerprint(),
         "policies": [],
         "digest": dataset.digest(rows),
@@ -103,14 +106,17 @@ def test_returns_count_whole_episodes_only() -> None:
     ends = {"terminated": [0, 1, 0, 0, 0, 0, 0], "truncated": [0, 0, 0, 0, 1, 0, 1]}
     rows = {name: np.array(values, np.float32) for name, values in ends.items()}
     rows["reward"] = np.array([1, 2, 10, 20, 30, 100, 200], np.float32)
-    np.testing.assert_array_equal(dataset.whole_episodes(rows)[0], [3.0, 60.0])
+    np.testing.assert_array_equal(dataset.whole_episodes(rows, time_limit=3)[0], [3.0, 60.0])
+    np.testing.assert_array_equal(dataset.whole_episodes(rows, time_limit=3)[1], [2, 3])
+    # Under a longer limit all but the terminated one were cut short.
+    np.testing.assert_array_equal(dataset.whole_episodes(rows, time_limit=9)[0], [3.0])
 
 
 def test_the_card_says_what_the_rows_are(rows: dict[str, np.ndarray]) -> None:
     card = dataset.make_card(LINE, rows, "random", [{"level": "random"}], seed=5)
     assert card["env"] == "line" and card["env_fingerprint"] == LINE.fingerprint()
     assert card["transitions"] == SIZE and card["seed"] == 5 and card["invalid_rows"] == 0
-    returns, _ = dataset.whole_episodes(rows)
+    returns, _ = dataset.whole_episodes(rows, LINE.time_limit)
     assert card["return_mean"] == pytest.approx(returns.mean())
     assert card["score_mean"] == pytest.approx(100 * (returns.mean() + 8.0) / 8.0)
     assert sum(card["return_histogram"]["counts"]) == card["episodes"] == len(returns)
@@ -153,6 +159,11 @@ def put(number: float) -> Any:
         ),
         ("next_obs", lambda x: x[:-1], r"next_obs must have shape \(120, 1\)"),
         ("terminated", lambda x: x[:, None], r"terminated must have shape \(120,\)"),
+        ("terminated", put(7.0), "terminated must be 0 or 1 in every row"),
+        ("valid", put(-3.0), "valid must be 0 or 1 in every row"),
+        ("valid", np.zeros_like, "no row is valid"),
+        ("reward", lambda x: x.astype(str), "reward must be real numbers, got <U"),
+        ("obs", lambda x: x.astype(complex), "obs must be real numbers, got complex"),
     ],
 )
 def test_bad_rows_are_refused(
@@ -199,6 +210,25 @@ def test_a_broken_card_is_refused(folder: Path) -> None:
     (folder / "card.json").write_text('{"name": "rand')
     with pytest.raises(ValueError, match="damaged or cut short"):
         dataset.load(folder, LINE)
+
+
+@pytest.mark.parametrize(("card", "message"), [("[]", "lacks name, env"), ('{"name": "x"}', "lacks env, ")])
+def test_a_card_without_its_fields_is_refused(folder: Path, card: str, message: str) -> None:
+    (folder / "card.json").write_text(card)
+    with pytest.raises(ValueError, match=message):
+        dataset.load(folder, LINE)
+
+
+def test_saving_leaves_the_whole_or_nothing(
+    tmp_path: Path, rows: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **arrays: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="no space"):
+        write(tmp_path / "data", rows)
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_environment_needs_consent(folder: Path) -> None:

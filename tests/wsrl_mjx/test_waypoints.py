@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 import envs
+from envs.base import EnvState
 from wsrl_mjx import waypoints
+from wsrl_mjx.steering import PointSteering
 
 UMAZE = envs.make("pointmaze-umaze", starts="diverse")
 
@@ -25,20 +27,43 @@ def test_its_goals_are_the_starts_and_the_mazes_goal() -> None:
     assert goals == {(1, 1), (1, 2), (1, 3), (2, 3), (3, 3), (3, 2), (3, 1)}
 
 
+def at(cell: tuple[int, int], steps: int, count: int = 700) -> EnvState:
+    """Returns `count` environments with their balls in the middle of `cell`, `steps` after a start."""
+    state = jax.vmap(UMAZE.reset)(jax.random.split(jax.random.key(0), count))
+    return state.replace(obs=obs_at(*[cell] * count), steps=jnp.full(count, steps, jnp.int32))
+
+
 def test_a_goal_is_kept_until_it_is_reached_and_then_another_one_is_drawn() -> None:
     controller = waypoints.controller(UMAZE)
-    goals = controller.goals.tolist()
-    at_the_end, halfway = goals.index([3, 1]), goals.index([2, 3])
-    memory = jnp.full(200, at_the_end)
-    under_way = controller.recall(memory, obs_at(*[(2, 3)] * 200), jax.random.key(0))
+    last = controller.goals.tolist().index([3, 1])
+    memory = jnp.full(700, last)
+    under_way = controller.recall(memory, at((2, 3), steps=5), jax.random.key(0))
     np.testing.assert_array_equal(under_way, memory)
-    arrived = np.asarray(controller.recall(memory, obs_at(*[(3, 1)] * 200), jax.random.key(0)))
-    assert set(arrived.tolist()) == set(range(7)) - {at_the_end}
-    assert 200 / 6 / 2 < (arrived == halfway).sum() < 200 / 6 * 2
+    arrived = np.asarray(controller.recall(memory, at((3, 1), steps=5), jax.random.key(0)))
+    counts = np.bincount(arrived, minlength=7)
+    assert counts[last] == 0 and (np.delete(counts, last) > 700 / 6 * 0.7).all()
+
+
+def test_every_episode_has_a_goal_of_its_own() -> None:
+    """Else the one environment that has just arrived at the maze's goal would be sent there again."""
+    controller = waypoints.controller(UMAZE)
+    memory = jnp.full(700, controller.goals.tolist().index([3, 1]))
+    started = np.asarray(controller.recall(memory, at((1, 1), steps=0), jax.random.key(0)))
+    assert (np.bincount(started, minlength=7) > 700 / 7 * 0.7).all()
+
+
+def test_a_goal_is_reached_where_the_maze_would_say_so() -> None:
+    controller = waypoints.controller(UMAZE)
+    last = controller.goals.tolist().index([3, 1])
+    near, far = at((3, 1), steps=5, count=1), at((3, 1), steps=5, count=1)
+    near = near.replace(obs=near.obs.at[:, 0].add(0.44))
+    far = far.replace(obs=far.obs.at[:, 0].add(0.46))  # in the goal's cell, and not there yet
+    assert controller.recall(jnp.array([last]), near, jax.random.key(0))[0] != last
+    assert controller.recall(jnp.array([last]), far, jax.random.key(0))[0] == last
 
 
 def test_it_pushes_towards_the_next_cell() -> None:
-    steering = waypoints.PointSteering(speed=2.0, gain=0.5, noise=0.0)
+    steering = PointSteering(speed=2.0, gain=0.5, noise=0.0)
     controller = waypoints.controller(UMAZE).replace(steer=steering)
     goal = jnp.full(3, controller.goals.tolist().index([3, 1]))
     actions = controller.act(goal, obs_at((1, 1), (1, 3), (3, 3)), jax.random.key(0))
@@ -48,12 +73,20 @@ def test_it_pushes_towards_the_next_cell() -> None:
 def test_steering_brakes_at_its_speed_and_is_noisy_as_said() -> None:
     obs = jnp.zeros((10_000, 6)).at[:, 2].set(2.0)
     ahead = jnp.tile(jnp.array([1.0, 0.0]), (10_000, 1))
-    quiet = waypoints.PointSteering(speed=2.0, gain=0.5, noise=0.0)(obs, ahead, jax.random.key(0))
+    quiet = PointSteering(speed=2.0, gain=0.5, noise=0.0)(obs, ahead, jax.random.key(0))
     np.testing.assert_allclose(quiet, jnp.zeros((10_000, 2)), atol=1e-6)
-    noisy = waypoints.PointSteering(speed=2.0, gain=0.5, noise=0.2)(obs, ahead, jax.random.key(0))
+    noisy = PointSteering(speed=2.0, gain=0.5, noise=0.2)(obs, ahead, jax.random.key(0))
     np.testing.assert_allclose(noisy.std(axis=0), [0.2, 0.2], rtol=0.05)
 
 
 def test_only_mazes_have_waypoints() -> None:
     with pytest.raises(ValueError, match="not of 'hopper'"):
         waypoints.controller(envs.make("hopper"))
+    with pytest.raises(ValueError, match="not of 'hopper'"):
+        waypoints.world(envs.make("hopper"), "play")
+
+
+def test_the_world_of_a_dataset_keeps_the_mazes_options() -> None:
+    world = waypoints.world(envs.make("pointmaze-umaze", goal=(1, 3), time_limit=40), "diverse")
+    task: Any = world.task
+    assert (task.starts, task.goal, world.time_limit) == ("diverse", (1, 3), 40)

@@ -1,6 +1,6 @@
 """Calibrated Q-learning: CQL whose pushed-down values stop at the data's return-to-go.
 
-Nakamoto et al. 2023. Uniform actions are not floored (as in its code; ALGORITHMS §2.3).
+Nakamoto et al. 2023. Uniform actions are not floored (as in its code; docs/algorithms.md).
 """
 
 import jax

@@ -1,7 +1,7 @@
 """Conservative Q-learning, CQL(H): SAC whose critics are pushed down on sampled actions.
 
 Kumar et al. 2020; with ten critics the conservative term acts on two of them, drawn per update, and the TD
-term on all (released WSRL code; ALGORITHMS §2.2). Evaluating only those two on the sampled actions is also
+term on all (released WSRL code; docs/algorithms.md). Evaluating only those two on the sampled actions is also
 what makes the update affordable.
 """
 

@@ -65,6 +65,10 @@ def simulation_of(env: Environment) -> Simulation:
     simulation = getattr(task, "simulation", None)
     if not isinstance(simulation, Simulation):
         raise ValueError(f"env {env.name!r} has no MuJoCo model of ours to draw")
+    if simulation.mj_model.nmocap:
+        raise ValueError(
+            f"env {env.name!r} is a maze, seen from above: its picture is maze.png in a run's folder"
+        )
     return simulation
 
 

@@ -1,0 +1,49 @@
+"""What turns a direction into a body's actions, for the behaviours that walk through mazes."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from wsrl_mjx.types import Key
+
+
+class Steering(Protocol):
+    """A body's way to go where it is told; a dataclass whose fields are its settings."""
+
+    def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
+        """Returns actions [N, A] for a maze's observations [N, O] and directions [N, 2] in metres."""
+        ...
+
+    def card(self) -> dict[str, Any]:
+        """Returns what there is to know of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class PointSteering:
+    """Pulls a ball's velocity into the wanted direction, with noise on every action."""
+
+    speed: float  # m/s
+    gain: float  # share of the full force for each m/s that the velocity is off
+    noise: float  # standard deviation of a normal draw, as a share of the full force
+
+    def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
+        """Returns forces [N, 2]."""
+        distance = jnp.linalg.norm(direction, axis=-1, keepdims=True)
+        wanted = self.speed * direction / jnp.maximum(distance, 1e-6)
+        force = self.gain * (wanted - obs[:, 2:4])
+        return jnp.clip(force + self.noise * jax.random.normal(key, force.shape), -1.0, 1.0)
+
+    def card(self) -> dict[str, Any]:
+        """Returns the settings."""
+        return {
+            "how": "a pull towards a velocity",
+            "speed": self.speed,
+            "gain": self.gain,
+            "noise": self.noise,
+        }
+
+
+OF_BODY: dict[str, Steering] = {"point": PointSteering(speed=2.0, gain=0.5, noise=1.0)}
