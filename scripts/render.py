@@ -18,7 +18,7 @@ from wsrl_mjx import cache, policies, runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console
 from wsrl_mjx.pictures import strip, video
-from wsrl_mjx.pictures.recording import Recording, record, simulation_of
+from wsrl_mjx.pictures.recording import Recording, check_drawable, record
 
 VIDEOS, STRIPS = (".mp4", ".gif"), (".png", ".pdf", ".svg")
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
             raise ValueError(f"seconds must be positive, got {command.seconds}")
         cache.enable_compilation_cache(cache.default_folder())
         loaded = policies.load(command.run, command.behavior, command.step, command.pretrained)
-        simulation_of(loaded.env)
+        check_drawable(loaded.env)
         index = policy_index(loaded, command.train_seed)
         act = loaded.act(loaded.of(index), command.stochastic)
         recording = record(loaded.env, act, jax.random.key(command.seed))

@@ -171,6 +171,7 @@ def test_a_gif_plays_at_real_speed(workplace: Path, monkeypatch: pytest.MonkeyPa
     [
         (["nowhere"], "run-dir nowhere holds no run"),
         (["--behavior", "line", "random"], "env 'line' has no MuJoCo model of ours to draw"),
+        (["--behavior", "pointmaze-umaze", "random"], "'pointmaze-umaze' is seen from above"),
         (["--behavior", "cart", "random", "--out", "cart.bmp"], "out must end in one of .mp4, .gif, .png"),
         (["--behavior", "cart", "random", "--out", "no/cart.png"], "its folder does not exist"),
         (

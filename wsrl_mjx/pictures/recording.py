@@ -65,19 +65,22 @@ def simulation_of(env: Environment) -> Simulation:
     simulation = getattr(task, "simulation", None)
     if not isinstance(simulation, Simulation):
         raise ValueError(f"env {env.name!r} has no MuJoCo model of ours to draw")
-    if simulation.mj_model.nmocap:
-        raise ValueError(
-            f"env {env.name!r} is a maze, seen from above: its picture is maze.png in a run's folder"
-        )
     return simulation
+
+
+def check_drawable(env: Environment) -> None:
+    """Raises ValueError unless a picture from the side shows what happens in `env`."""
+    if simulation_of(env).mj_model.nmocap:
+        raise ValueError(f"env {env.name!r} is seen from above: its picture is maze.png in a run's folder")
 
 
 def record(env: Environment, act: Act, key: Key) -> Recording:
     """Plays one episode of `act` and returns it.
 
     Raises:
-        ValueError: see `simulation_of`.
+        ValueError: see `simulation_of` and `check_drawable`.
     """
+    check_drawable(env)
     simulation = simulation_of(env)
 
     @jax.jit
