@@ -1,4 +1,4 @@
-"""CPU programs run in the calling thread, unless the user has decided otherwise."""
+"""What every command sets on a CPU, unless the user has decided otherwise."""
 
 import os
 
@@ -16,7 +16,7 @@ from wsrl_mjx import runtime
         ("--xla_cpu_multi_thread_eigen=true", "--xla_cpu_multi_thread_eigen=true"),
     ],
 )
-def test_the_thread_pool_is_off_unless_the_user_says_so(
+def test_the_flag_is_added_unless_the_user_has_it(
     before: str, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XLA_FLAGS", before)
