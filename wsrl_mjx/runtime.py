@@ -8,14 +8,14 @@ NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
 
 
 def prepare() -> None:
-    """Keeps the CPU backend from waiting for ever; to be called before any array is made.
+    """Sets what makes it rarer that the CPU backend waits for ever; to be called before any array is made.
 
-    Seen here twice, each time in the first program of a run: every thread of XLA's pool waits for work while the
-    process waits for them. The second time asynchronous dispatch was off already (jax-ml/jax issue 25861 reports
-    the like). With `--xla_cpu_multi_thread_eigen=false` others saw no more of it (PyAutoLabs/PyAutoFit issue
-    1530: 0 of 12 runs hung, 14 of 16 without), so both are off, unless `XLA_FLAGS` of the user's own decides.
-    The host loop waits for every chunk anyway, and matrix products still use all cores. Other backends are not
-    concerned.
+    Seen three times, each time in the program that makes fresh networks, at its first execution: all
+    threads of XLA's pool wait for work while the process waits for them. Asynchronous dispatch off (jax-
+    ml/jax issue 25861 reports the like) and `--xla_cpu_multi_thread_eigen=false` (PyAutoLabs/PyAutoFit
+    issue 1530) did not end it; docs/results.md has what is known. The host loop waits for every chunk
+    anyway, and matrix products still use all cores. A flag of the user's own in `XLA_FLAGS` wins. Other
+    backends are not concerned.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_multi_thread_eigen" not in flags:
