@@ -35,6 +35,14 @@ class Recipe(struct.PyTreeNode):
         agent = self.pretrain.algorithm.init(key_agent, row.obs, row.action)
         return TrainState(agent=agent, env=None, buffer=None, key=key_run)
 
+    def begin_all(self, keys: Key) -> TrainState:
+        """Returns all seeds [S] before pretraining. Not to be compiled: see docs/results.md.
+
+        As one program the many independent QR decompositions of the orthogonal initialisation can leave XLA's
+        CPU threads waiting for each other forever; operation by operation they do not.
+        """
+        return jax.vmap(self.begin)(keys)
+
     def switch(self, pretrained: TrainState) -> TrainState:
         """Returns one seed at the start of fine-tuning (WSRL, Zhou et al. 2024, section 5).
 

@@ -85,16 +85,15 @@ class Run:
 
     def _start_or_resume(self) -> tuple[str, int, TrainState, Clock]:
         """Returns phase, step, state and clock of a fresh start or of the newest checkpoint."""
-        begin = jax.vmap(self.recipe.begin)
         newest = self.checkpoints.latest() if self.options.resume else None
         if newest is None:
             if self.options.resume:
                 self.folder.cut_metrics(self.folder.header_size())
-            return "pretrain", 0, jax.jit(begin)(self._keys()), Clock.zero()
+            return "pretrain", 0, self.recipe.begin_all(self._keys()), Clock.zero()
         meta = self.checkpoints.meta(newest)
         self.facts = Facts(**meta["facts"])
         self.folder.cut_metrics(meta["metrics_size"])
-        like = jax.eval_shape(begin, self._keys())
+        like = jax.eval_shape(self.recipe.begin_all, self._keys())
         if meta["phase"] == "online":
             like = jax.eval_shape(jax.vmap(self.recipe.switch), like)
         state, clock = self.checkpoints.restore(newest, (like, Clock.zero()))

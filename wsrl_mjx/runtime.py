@@ -8,14 +8,12 @@ NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
 
 
 def prepare() -> None:
-    """Sets what makes it rarer that the CPU backend waits for ever; to be called before any array is made.
+    """Keeps the CPU backend's dispatch simple; to be called before any array is made.
 
-    Seen three times, each time in the program that makes fresh networks, at its first execution: all
-    threads of XLA's pool wait for work while the process waits for them. Asynchronous dispatch off (jax-
-    ml/jax issue 25861 reports the like) and `--xla_cpu_multi_thread_eigen=false` (PyAutoLabs/PyAutoFit
-    issue 1530) did not end it; docs/results.md has what is known. The host loop waits for every chunk
-    anyway, and matrix products still use all cores. A flag of the user's own in `XLA_FLAGS` wins. Other
-    backends are not concerned.
+    Programs there have waited for XLA's threads forever (docs/results.md; jax-ml/jax issue 25861 and
+    PyAutoLabs/PyAutoFit issue 1530 report the like, and these two settings against it). The host loop waits
+    for every chunk anyway, and matrix products still use all cores. A flag of the user's own in `XLA_FLAGS`
+    wins. Other backends are not concerned.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_multi_thread_eigen" not in flags:

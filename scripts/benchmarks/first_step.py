@@ -28,10 +28,8 @@ def main(preset: str, env_name: str, folder: str) -> None:
     config = presets.preset_config(preset, env_name)
     recipe = recipes.wsrl(config, envs.make(env_name))
 
-    def begin(key: jax.Array):
-        return recipe.switch(recipe.begin(key))
-
-    state = jax.block_until_ready(jax.jit(jax.vmap(begin))(jax.random.split(jax.random.key(0), 1)))
+    begun = recipe.begin_all(jax.random.split(jax.random.key(0), 1))
+    state = jax.block_until_ready(jax.jit(jax.vmap(recipe.switch))(begun))
     # Past the warmup, so that the step has its updates.
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
     marks["reset"] = time.perf_counter()

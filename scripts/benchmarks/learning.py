@@ -44,7 +44,8 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
     world = envs.make(config.env)
     env: Environment = world if physics else Still(world.obs_size, world.action_size)
     recipe = recipes.wsrl(config, env)
-    state = jax.jit(jax.vmap(lambda key: _filled(recipe, key)))(jax.random.split(jax.random.key(0), seeds))
+    begun = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
+    state = jax.jit(jax.vmap(lambda begun: _filled(recipe, begun)))(begun)
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
     work = seeds * flops.online_step(config, env.obs_size, env.action_size)
     return _time(recipe.online, recipe.shared, state, clock, chunk, repeats, work) | {"seeds": seeds}
@@ -56,14 +57,14 @@ def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[st
     recipe = recipes.wsrl(config, env)
     row = Transition.empty(env.obs_size, env.action_size).replace(mc_return=jnp.zeros(()))
     data = jax.jit(_random_rows, static_argnums=1)(row, config.data.dataset_size, jax.random.key(1))
-    state = jax.jit(jax.vmap(recipe.begin))(jax.random.split(jax.random.key(0), seeds))
+    state = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
     work = seeds * flops.pretrain_step(config, env.obs_size, env.action_size)
     return _time(recipe.pretrain, data, state, Clock.zero(), chunk, repeats, work) | {"seeds": seeds}
 
 
-def _filled(recipe: recipes.Recipe, key: jax.Array) -> TrainState:
-    """Returns a random agent whose buffer is full of random rows."""
-    state = recipe.switch(recipe.begin(key))
+def _filled(recipe: recipes.Recipe, begun: TrainState) -> TrainState:
+    """Returns a fresh agent with a buffer full of random rows."""
+    state = recipe.switch(begun)
     row = jax.tree.map(lambda leaf: leaf[0], state.buffer.data)
     rows = _random_rows(row, recipe.replay_capacity, jax.random.key(2))
     return state.replace(buffer=ReplayBuffer(rows))
