@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any
 
 from envs.ant import Ant
+from envs.ant_direction import AntDirection
+from envs.ant_maze import AntMaze
 from envs.base import Environment, EnvState, ReferenceScores
 from envs.episode import Episodes
 from envs.halfcheetah import HalfCheetah
@@ -22,9 +24,11 @@ __all__ = ["REGISTRY", "EnvState", "Environment", "Episodes", "ReferenceScores",
 
 REGISTRY: dict[str, Callable[..., Environment]] = {
     "ant": Ant,
+    "ant-direction": AntDirection,
     "halfcheetah": HalfCheetah,
     "hopper": Hopper,
     "walker2d": Walker2d,
+    **{f"antmaze-{maze}": partial(AntMaze, maze=maze) for maze in MAPS},
     **{f"pointmaze-{maze}": partial(PointMaze, maze=maze) for maze in MAPS},
 }
 

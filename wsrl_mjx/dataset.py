@@ -18,14 +18,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment, EnvState, ReferenceScores
-from wsrl_mjx import rollout
+from wsrl_mjx import keys, rollout
 from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.keys import Purpose
 from wsrl_mjx.returns import monte_carlo_returns
 from wsrl_mjx.rollout import Controller, RewardTransform
 from wsrl_mjx.types import Key, Transition
 
-# A key's children by number are also its children by split: this one is beyond any count.
-KEY_OF_MEMORY = 2**31 - 1
 CARD_FIELDS = ("name", "env", "env_fingerprint", "episodes", "return_mean", "digest")
 FIELDS = ("obs", "action", "reward", "next_obs", "terminated", "truncated", "valid")
 
@@ -66,16 +65,17 @@ def collect(
     def chunk(carry: tuple[EnvState, Any], key: jax.Array):
         def body(carry: tuple[EnvState, Any], key: Key):
             state, memory = carry
-            memory = controller.recall(memory, state, jax.random.fold_in(key, KEY_OF_MEMORY))
+            key_memory, key_act = jax.random.split(key)
+            memory = controller.recall(memory, state, key_memory)
             act = lambda obs, k: controller.act(memory, obs, k)
-            state, rows, _ = rollout.act_and_step(env, act, state, key, identity)
+            state, rows, _ = rollout.act_and_step(env, act, state, key_act, identity)
             return (state, memory), rows
 
         return jax.lax.scan(body, carry, jax.random.split(key, chunk_steps))
 
-    key_reset, key_run = jax.random.split(jax.random.key(seed))
+    key_reset, key_memory, key_run = jax.random.split(keys.of(seed, Purpose.DATA), 3)
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
-    carry = (state, controller.begin(jax.random.fold_in(key_reset, KEY_OF_MEMORY), num_envs))
+    carry = (state, controller.begin(key_memory, num_envs))
     parts = []
     for index in range(-(-steps // chunk_steps)):
         carry, rows = chunk(carry, jax.random.fold_in(key_run, index))
@@ -235,10 +235,12 @@ def _check_rows(folder: Path, rows: dict[str, np.ndarray], env: Environment) -> 
         raise ValueError(f"dataset {folder}: action must be in [-1, 1], the largest is {largest}")
 
 
-def to_device(dataset: Dataset, transform: RewardTransform, discount: float) -> Transition:
-    """Returns the rows on the device with the learner's rewards and their returns-to-go, [D]."""
-    rows = {name: jnp.asarray(array) for name, array in dataset.rows.items()}
-    rows["action"] = jnp.clip(rows["action"], -rollout.ACTION_LIMIT, rollout.ACTION_LIMIT)
-    rows["reward"] = jnp.where(rows["valid"] > 0, transform(rows["reward"]), 0.0)
-    returns = jax.jit(monte_carlo_returns)(rows["reward"], rows["terminated"], rows["truncated"], discount)
-    return Transition(**rows, mc_return=returns)
+def to_device(rows: dict[str, np.ndarray], transform: RewardTransform, discount: float) -> Transition:
+    """Returns rows on the device with the learner's rewards and their returns-to-go, [D]."""
+    arrays = {name: jnp.asarray(array) for name, array in rows.items()}
+    arrays["action"] = jnp.clip(arrays["action"], -rollout.ACTION_LIMIT, rollout.ACTION_LIMIT)
+    arrays["reward"] = jnp.where(arrays["valid"] > 0, transform(arrays["reward"]), 0.0)
+    returns = jax.jit(monte_carlo_returns)(
+        arrays["reward"], arrays["terminated"], arrays["truncated"], discount
+    )
+    return Transition(**arrays, mc_return=returns)

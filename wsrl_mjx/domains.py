@@ -34,16 +34,36 @@ SPARSE_MAZE: dict[str, Any] = {
     "backup_actions": 10,
     "std_mode": "global",
 }
+PAPER_MAZE: dict[str, Any] = {
+    "offline_steps": 1_000_000,
+    "cql_learn_alpha": True,
+    "cql_alpha": 1.0,
+    "critic_hidden": (256, 256, 256, 256),
+}
+ANT_MAZE = Domain(
+    ("diverse", "play", "random"),
+    {
+        "all": SPARSE_MAZE,
+        "paper": PAPER_MAZE,
+        "laptop": {
+            "dataset_size": 400_000,
+            "collect_envs": 200,
+            "offline_steps": 20_000,
+            "cloning_weight": 0.0,
+            "discount": 0.99,
+            "target_rate": 0.005,
+            "init_temperature": 1.0,
+            "backup_actions": 4,
+            "critic_hidden": (128, 128, 128),
+        },
+        "smoke": {"backup_actions": 2},
+    },
+)
 POINT_MAZE = Domain(
     ("diverse", "play", "random"),
     {
         "all": SPARSE_MAZE,
-        "paper": {
-            "offline_steps": 1_000_000,
-            "cql_learn_alpha": True,
-            "cql_alpha": 1.0,
-            "critic_hidden": (256, 256, 256, 256),
-        },
+        "paper": PAPER_MAZE,
         "laptop": {
             "dataset_size": 200_000,
             "collect_envs": 200,
@@ -61,7 +81,7 @@ POINT_MAZE = Domain(
 )
 
 BY_NAME = {"ant": ANT}
-BY_BEGINNING = {"pointmaze-": POINT_MAZE}
+BY_BEGINNING = {"antmaze-": ANT_MAZE, "pointmaze-": POINT_MAZE}
 
 
 def domain_of(env_name: str) -> Domain:

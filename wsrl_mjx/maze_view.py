@@ -4,6 +4,7 @@ Looked at with every evaluation, and kept in the run folder as `maze/<phase>-<st
 drawn (`wsrl_mjx.maze_picture`).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from envs.base import Environment
 from envs.episode import Episodes
 from envs.maze_task import MazeTask
 from wsrl_mjx import networks, rollout
@@ -41,9 +43,9 @@ class MazeView:
         self._points = grid(self._task)
         self._look = jax.jit(jax.vmap(self._look_one))
 
-    def keep(self, phase: str, step: int, agent: SACState, keys: Key) -> None:
-        """Looks with every seed's agent [S] and writes `<phase>-<step>.npz`."""
-        look: Look = jax.device_get(self._look(agent, keys))
+    def keep(self, phase: str, step: int, agent: SACState, keys: Key, compiled: Callable[..., Any]) -> None:
+        """Looks with every seed's agent [S] and writes `<phase>-<step>.npz`; `compiled` compiles once."""
+        look: Look = jax.device_get(compiled("a look at the maze", self._look, agent, keys)(agent, keys))
         self._folder.mkdir(exist_ok=True)
         maze = self._task.layout
         arrays: dict[str, Any] = {
@@ -77,9 +79,11 @@ class MazeView:
         return jnp.concatenate([state.obs[None, :, :2], places]), success
 
 
-def of(env: Episodes, sac: SAC, folder: Path) -> MazeView | None:
+def of(env: Environment, sac: SAC, folder: Path) -> MazeView | None:
     """Returns the view of a maze; None for any other world."""
-    return MazeView(env, sac, folder) if isinstance(env.task, MazeTask) else None
+    if isinstance(env, Episodes) and isinstance(env.task, MazeTask):
+        return MazeView(env, sac, folder)
+    return None
 
 
 def grid(task: MazeTask) -> np.ndarray:

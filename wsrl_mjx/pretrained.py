@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from envs.base import Environment
-from wsrl_mjx import cache, catalog
+from wsrl_mjx import cache, catalog, held_out
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config
+from wsrl_mjx.types import Transition
 
 FOLDER = "pretrained"  # inside a run folder, and inside the cache
 
@@ -18,6 +19,7 @@ def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any
         {
             "env": env.fingerprint(),
             "data": catalog.identity(config.data, env, cache_dir),
+            "held_out": [held_out.SHARE, held_out.ROWS],
             "reward": [config.data.reward_scale, config.data.reward_bias],
             "offline": asdict(config.offline),
             "agent": asdict(config.agent),
@@ -31,10 +33,16 @@ def cache_folder(cache_dir: Path, wanted: dict[str, Any]) -> Path:
     return cache_dir / FOLDER / cache.key_of(wanted)
 
 
-def find(
-    source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any
-) -> tuple[Any, dict[str, Any]] | None:
-    """Returns state and metadata of a finished pretraining, or None where there is none.
+class Found(NamedTuple):
+    """A finished pretraining."""
+
+    state: Any
+    meta: dict[str, Any]
+    ruler: Transition  # the rows of its data that were held out
+
+
+def find(source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any) -> Found | None:
+    """Returns a finished pretraining, or None where there is none.
 
     Args:
         source: a run folder whose pretraining must be taken, or None to look in the cache.
@@ -54,7 +62,7 @@ def find(
     meta = kept.meta(0)
     state = kept.restore(0, like)
     kept.close()
-    return state, meta
+    return Found(state, meta, held_out.load(folder))
 
 
 def check(source: Path | None, wanted: dict[str, Any]) -> None:
@@ -71,12 +79,13 @@ def check(source: Path | None, wanted: dict[str, Any]) -> None:
         raise ValueError(f"pretrained {source} does not fit:\n{differences(identity, wanted)}")
 
 
-def keep(folders: list[Path], wanted: dict[str, Any], state: Any, meta: dict[str, Any]) -> None:
+def keep(folders: list[Path], wanted: dict[str, Any], found: Found) -> None:
     """Saves a finished pretraining in each of `folders` that does not hold it yet."""
     for folder in folders:
         kept = Checkpoints(folder, keep=1)
         if kept.latest() is None:
-            kept.save(0, state, {**meta, "identity": wanted})
+            held_out.save(folder, found.ruler)
+            kept.save(0, found.state, {**found.meta, "identity": wanted})
         kept.close()
 
 

@@ -13,10 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import envs
-from wsrl_mjx import catalog, dataset, maze_view, phases, plan, pretrained, recipes, report, rollout
+from wsrl_mjx import catalog, dataset, held_out, keys, phases, plan, pretrained, recipes, report
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, evaluation_points, flat_fields
 from wsrl_mjx.console import Console, size
+from wsrl_mjx.evaluation import Evaluation
+from wsrl_mjx.keys import Purpose
 from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
 from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
 
@@ -58,10 +60,11 @@ class Run:
         self.facts = Facts()
         self.recipe = recipes.wsrl(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
-        self.maze_view = maze_view.of(self.env, self.recipe.online.algorithm, options.run_dir)
+        self.evaluation = Evaluation(
+            self.env, self.recipe.online.algorithm, config, options.run_dir, self._compiled
+        )
         self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
         self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
-        self._evaluate = jax.jit(jax.vmap(self._evaluate_one))
         self._programs: dict[str, Any] = {}
 
     # -- phases -------------------------------------------------------------------------------------------
@@ -92,6 +95,7 @@ class Run:
             return "pretrain", 0, self.recipe.begin_all(self._keys()), Clock.zero()
         meta = self.checkpoints.meta(newest)
         self.facts = Facts(**meta["facts"])
+        self.evaluation.held_out = held_out.load(self.folder.path)
         self.folder.cut_metrics(meta["metrics_size"])
         like = jax.eval_shape(self.recipe.begin_all, self._keys())
         if meta["phase"] == "online":
@@ -154,23 +158,29 @@ class Run:
         began, config = time.perf_counter(), self.config
         with self.console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
             found, origin = catalog.obtain(config.data, self.env, self.options.cache_dir, progress.advance_to)
-        data = dataset.to_device(found, self.recipe.shared.reward_transform, config.agent.discount)
+        rows, others = held_out.split(found.rows, config.data.dataset_seed)
+        transform, discount = self.recipe.shared.reward_transform, config.agent.discount
+        data = dataset.to_device(rows, transform, discount)
+        ruler = held_out.choose(dataset.to_device(others, transform, discount), config.data.dataset_seed)
+        held_out.save(self.folder.path, ruler)
+        self.evaluation.held_out = ruler
         self.facts.dataset_rows = found.size
         self.facts.dataset_digest = found.card["digest"]
         self.facts.behavior_return = found.card["return_mean"]
         self._spent("data", began)
         self.console.say(
             f"offline data: {found.size:,} rows of {found.card['name']} from {origin}, "
-            f"{self._show_return(found.card['return_mean'])} over {found.card['episodes']} episodes"
+            f"{self._show_return(found.card['return_mean'])} over {found.card['episodes']} episodes; "
+            f"{len(others['reward']):,} rows held out to measure on"
         )
         return data
 
     def _drop(self, data: Transition) -> None:
         """Frees the dataset's memory: from here on the learner sees its own experience alone."""
-        freed = plan.bytes_of(data)
+        rows, freed = len(data.reward), plan.bytes_of(data)
         for leaf in jax.tree.leaves(data):
             leaf.delete()
-        self.console.say(f"offline data dropped: {self.facts.dataset_rows:,} rows, {size(freed)} freed")
+        self.console.say(f"offline data dropped: {rows:,} rows, {size(freed)} freed")
 
     def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
         """Returns a finished pretraining: of the run named by --pretrained, or one kept in the cache."""
@@ -178,8 +188,10 @@ class Run:
         found = pretrained.find(source, self.options.cache_dir, self._identity(), (state, clock))
         if found is None:
             return None
-        (restored, _), meta = found
-        pretrained.keep([self.folder.path / pretrained.FOLDER], self._identity(), (restored, clock), meta)
+        (restored, _), meta, self.evaluation.held_out = found
+        kept = found._replace(state=(restored, clock))
+        pretrained.keep([self.folder.path / pretrained.FOLDER], self._identity(), kept)
+        held_out.save(self.folder.path, found.ruler)
         spent = {"seconds": self.facts.seconds, "compile_seconds": self.facts.compile_seconds}
         self.facts = Facts(**meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
         self.facts.pretraining_from = str(source or "the cache")
@@ -198,48 +210,28 @@ class Run:
             self.folder.path / pretrained.FOLDER,
             pretrained.cache_folder(self.options.cache_dir, wanted),
         ]
-        pretrained.keep(folders, wanted, (state, clock), {"facts": asdict(self.facts), "rows": rows})
+        meta = {"facts": asdict(self.facts), "rows": rows}
+        ruler = held_out.load(self.folder.path)
+        pretrained.keep(folders, wanted, pretrained.Found((state, clock), meta, ruler))
 
     def _identity(self) -> dict[str, Any]:
         return pretrained.identity(self.config, self.env, self.options.cache_dir)
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
 
-    def _evaluate_one(self, actor_params: Any, key: Key) -> rollout.Episodes:
-        sac = self.recipe.online.algorithm
-        act = lambda obs, _: sac.policy(actor_params, obs).mode()
-        return rollout.evaluate(self.env, act, key, self.config.evaluation.eval_episodes)
-
     def _evaluate_online(self, state: TrainState, step: int) -> str:
         return self._evaluate_and_log("online", step, state)
 
     def _evaluate_and_log(self, phase: str, step: int, state: TrainState) -> str:
-        """Plays deterministic episodes with every seed's policy; returns the score as text."""
+        """Measures every seed's agent; returns the score as text."""
         algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
         agent = algorithm.hand_over(state.agent)
-        params = agent.actor.params
-        # Evaluation draws from its own keys, so that it never moves the training's.
-        keys = jax.vmap(lambda k: jax.random.fold_in(jax.random.fold_in(k, 1 + (phase == "online")), step))(
-            jax.vmap(jax.random.key)(jnp.asarray(self.config.seeds))
-        )
-        program = self._compiled("evaluation", self._evaluate, params, keys)
-        began = time.perf_counter()
-        episodes = jax.device_get(program(params, keys))
-        if self.maze_view is not None:
-            self.maze_view.keep(phase, step, agent, keys)
-        self._spent("evaluation", began)
-        returns = episodes.returns.mean(axis=1)
-        values = {
-            "eval/return": returns,
-            "eval/return_std": episodes.returns.std(axis=1),
-            "eval/length": episodes.lengths.mean(axis=1),
-            "eval/x_velocity": episodes.x_velocity.mean(axis=1),
-            "eval/invalid": 1.0 - episodes.valid.mean(axis=1),
-        }
-        if self.env.reference is not None:
-            values["eval/score"] = self.env.reference.normalize(returns)
+        began, compiled = time.perf_counter(), sum(self.facts.compile_seconds.values())
+        values = self.evaluation.measure(phase, step, agent)
+        compiled = sum(self.facts.compile_seconds.values()) - compiled
+        self._spent("evaluation", began + compiled)
         self._write(phase, step, values)
-        return self._show_return(returns.mean())
+        return self._show_return(values["eval/return"].mean())
 
     def _log(self, phase: str, step: int, metrics: Metrics) -> None:
         """Writes the means of one chunk; what had no weight in it has no row."""
@@ -285,8 +277,7 @@ class Run:
         self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + time.perf_counter() - began
 
     def _keys(self) -> Key:
-        seeds = jax.vmap(jax.random.key)(jnp.asarray(self.config.seeds))
-        return jax.vmap(lambda key: jax.random.fold_in(key, 0))(seeds)
+        return jax.vmap(lambda seed: keys.of(seed, Purpose.TRAINING))(jnp.asarray(self.config.seeds))
 
     def _show_return(self, value: float) -> str:
         return f"return {value:,.0f}" if self.env.reference is None else self.env.reference.show(value)

@@ -1,11 +1,15 @@
 """What turns a direction into a body's actions, for the behaviours that walk through mazes."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 
+from envs.ant_symmetry import act_back, see_towards
+from wsrl_mjx import behaviors
+from wsrl_mjx.rollout import Act
 from wsrl_mjx.types import Key
 
 
@@ -46,4 +50,33 @@ class PointSteering:
         }
 
 
-OF_BODY: dict[str, Steering] = {"point": PointSteering(speed=2.0, gain=0.5, noise=1.0)}
+@dataclass(frozen=True)
+class AntSteering:
+    """Walks with the behaviour that was trained to walk where it is told; actions sampled."""
+
+    level: str  # of the behaviours shipped for ant-direction
+
+    def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
+        """Returns torques [N, 8]."""
+        # Between the torso's x, y and the goal's, a maze's observation is plain ant's.
+        seen, times = jax.vmap(see_towards)(obs[:, 2:29], direction)
+        return jax.vmap(act_back)(_walk(self.level)(seen, key), times)
+
+    def card(self) -> dict[str, Any]:
+        """Returns which behaviour it is."""
+        folder = behaviors.shipped_folder(WALKER)
+        return {"how": f"{WALKER}'s {self.level}", "digest": behaviors.digest(folder, self.level)}
+
+
+WALKER = "ant-direction"
+
+
+@cache
+def _walk(level: str) -> Act:
+    return behaviors.load(behaviors.shipped_folder(WALKER), level).act(explore=True)
+
+
+OF_BODY: dict[str, Steering] = {
+    "ant": AntSteering(level="medium"),
+    "point": PointSteering(speed=2.0, gain=0.5, noise=1.0),
+}

@@ -15,7 +15,7 @@ import pytest
 import envs
 
 NAMES = [*envs.REGISTRY, "brax:inverted_pendulum"]
-FALLS_AT_RANDOM = {"ant", "hopper", "walker2d", "brax:inverted_pendulum"}
+FALLS_AT_RANDOM = {"ant", "ant-direction", "hopper", "walker2d", "brax:inverted_pendulum"}
 COUNT = 8
 LIMIT = 20
 STEPS = 100

@@ -82,7 +82,7 @@ def test_a_non_finite_step_ends_its_trajectory() -> None:
     rows = dataset.collect(probe(TurnsNonFinite), rollout.Memoryless(behaviors.random_act(1)), 16, 2, seed=0)
     np.testing.assert_array_equal(rows["valid"], [1, 1, 1, 0] * 4)
     np.testing.assert_array_equal(rows["reward"], [1, 1, 1, 0] * 4)
-    data = dataset.to_device(Dataset(rows, {}), RewardTransform(hyper(1.0), hyper(0.0)), 0.5)
+    data = dataset.to_device(rows, RewardTransform(hyper(1.0), hyper(0.0)), 0.5)
     # What was before the broken step knows nothing of what came after the restart: it goes on like its mean.
     np.testing.assert_allclose(np.asarray(data.mc_return)[rows["valid"] > 0], 2.0, rtol=1e-6)
 
@@ -251,7 +251,7 @@ def test_scale_and_bias_are_applied_once_and_returns_are_of_the_scaled_rewards(
     rows: dict[str, np.ndarray],
 ) -> None:
     transform = RewardTransform(hyper(10.0), hyper(-5.0))
-    data = dataset.to_device(Dataset(rows, {}), transform, 0.9)
+    data = dataset.to_device(rows, transform, 0.9)
     reward = 10.0 * rows["reward"].astype(np.float64) - 5.0
     np.testing.assert_allclose(data.reward, reward, rtol=1e-5)
     expected = reference.monte_carlo_returns(reward, rows["terminated"], rows["truncated"], 0.9)
@@ -260,7 +260,7 @@ def test_scale_and_bias_are_applied_once_and_returns_are_of_the_scaled_rewards(
 
 def test_actions_are_moved_inside_their_bounds(rows: dict[str, np.ndarray]) -> None:
     at_border = changed(rows, "action", put(-1.0))
-    data = dataset.to_device(Dataset(at_border, {}), RewardTransform(hyper(1.0), hyper(0.0)), 0.9)
+    data = dataset.to_device(at_border, RewardTransform(hyper(1.0), hyper(0.0)), 0.9)
     assert float(jnp.abs(data.action).max()) == pytest.approx(0.99999)
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(data))
 

@@ -13,7 +13,7 @@ from probe_envs import Line, probe
 from rich.console import Console as RichConsole
 
 import envs
-from wsrl_mjx import catalog
+from wsrl_mjx import catalog, held_out
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.run import Run, RunOptions
@@ -56,6 +56,7 @@ class Watched(Run):
 
     def _load_data(self) -> Any:
         self.data = super()._load_data()
+        self.trained_on = np.asarray(self.data.obs[:, 0])
         return self.data
 
     def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
@@ -119,7 +120,14 @@ def values(rows: list[Row], phase: str, name: str) -> dict[tuple[int, int], floa
 
 def test_the_run_folder_is_whole(straight: Watched) -> None:
     path = folder(straight)
-    names = {"config.json", "versions.json", "metrics.csv", "summary.json", "learning_curve.png"}
+    names = {
+        "config.json",
+        "versions.json",
+        "metrics.csv",
+        "summary.json",
+        "learning_curve.png",
+        "held_out.npz",
+    }
     assert {p.name for p in path.iterdir()} == names | {"checkpoints", "pretrained", "tensorboard"}
     config = json.loads((path / "config.json").read_text())
     assert config["warmup_steps"] == WARMUP and config["critic_hidden"] == [8]
@@ -149,6 +157,21 @@ def test_metrics_hold_every_phase_step_and_seed(straight: Watched) -> None:
     assert all(losses[step, 0] != losses[step, 1] for step in (10, 20, 30, 40))
 
 
+def test_the_critics_are_measured_on_rows_that_they_never_saw(straight: Watched) -> None:
+    path = folder(straight)
+    ruler = held_out.load(path)
+    trained = np.asarray(straight.trained_on)
+    assert not np.isin(np.asarray(ruler.obs[:, 0]), trained).any() and len(trained) == 200 - len(
+        np.unique(ruler.obs[:, 0])
+    )
+    rows = read_metrics(path)
+    measured = {(step, seed) for step in (0, 20, 40) for seed in (0, 1)}
+    q, error = values(rows, "online", "held_out/q"), values(rows, "online", "held_out/td_error")
+    assert q.keys() == error.keys() == measured and min(error.values()) > 0.0
+    assert values(rows, "pretrain", "held_out/q").keys() == {(20, 0), (20, 1)}
+    assert q[0, 0] != q[0, 1] and q[0, 0] != q[40, 0]
+
+
 def test_the_policy_stays_frozen_until_the_warmup_is_over(straight: Watched) -> None:
     rows = read_metrics(folder(straight))
     sizes = {step: values(rows, "online", "actor/entropy").get((step, 0)) for step in (10, 20, 30, 40)}
@@ -166,7 +189,7 @@ def test_the_summary_is_what_the_metrics_say(straight: Watched) -> None:
         assert entry["lowest_after_switch"]["return"] == pytest.approx(lowest)
     assert summary["offline_rows"] == 200 and summary["pretraining_from"] == "this run"
     assert {"data", "pretraining", "warmup", "fine-tuning", "evaluation"} <= summary["seconds"].keys()
-    assert summary["compile_seconds"].keys() == {"pretraining", "fine-tuning", "evaluation"}
+    assert summary["compile_seconds"].keys() == {"pretraining", "fine-tuning", "evaluation", "held-out data"}
     assert summary["online_steps_per_second"] > 0
 
 
@@ -174,7 +197,7 @@ def test_the_data_is_dropped_at_the_switch_and_the_console_says_so(straight: Wat
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.data))
     said = straight.said.getvalue()
     assert "offline data: 200 rows of random from fresh rollouts" in said
-    assert "offline data dropped: 200 rows" in said
+    assert f"offline data dropped: {len(straight.trained_on)} rows" in said
     for phase in ("Plan: line", "compiling pretraining", "compiled fine-tuning in", "Return"):
         assert phase in said
 

@@ -60,7 +60,7 @@ def learn_offline(task: type[Probe], algorithm: Any) -> SACState:
     env = probe(task)
     rows = dataset.collect(env, rollout.Memoryless(behaviors.random_act(1)), size=512, num_envs=8, seed=0)
     identity = tiny.online_shared().reward_transform
-    data = dataset.to_device(dataset.Dataset(rows, {}), identity, DISCOUNT)
+    data = dataset.to_device(rows, identity, DISCOUNT)
     keys = jax.vmap(jax.random.key)(jnp.asarray(SEEDS))
     state = TrainState(agent=init(algorithm, keys), env=None, buffer=None, key=keys)
     phase = phases.Pretrain(algorithm, batch_size=32)

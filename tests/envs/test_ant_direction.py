@@ -1,0 +1,81 @@
+"""The ant that walks where it is told: its reward, its directions and how it ends."""
+
+from functools import cache
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import envs
+from envs.ant_direction import AntDirection, upright
+from envs.ant_symmetry import act_back, see_towards
+from envs.simulation import Physics
+
+
+@cache
+def task() -> AntDirection:
+    made: Any = envs.make("ant-direction", steps_per_direction=3, time_limit=8).task
+    return made
+
+
+@cache
+def stepped() -> tuple[Any, jax.Array, Any]:
+    """Returns a state after a few steps, a random action, and the state behind it."""
+    step = jax.jit(envs.make("ant-direction", steps_per_direction=3, time_limit=8).step)
+    state = task().reset(jax.random.key(1))
+    state = state.replace(
+        metrics=state.metrics | dict.fromkeys(("episode_return", "episode_length"), jnp.zeros(()))
+    )
+    for key in jax.random.split(jax.random.key(2), 2):
+        state = step(state, 0.3 * jax.random.normal(key, (8,)))
+    action = jax.random.uniform(jax.random.key(3), (8,), minval=-1.0, maxval=1.0)
+    return state, action, step(state, action)
+
+
+def test_a_whole_episodes_directions_are_drawn_at_its_start() -> None:
+    directions = task().reset(jax.random.key(0)).context
+    assert directions.shape == (3, 2)
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=-1), 1.0, rtol=1e-5)
+    many = jax.vmap(task().reset)(jax.random.split(jax.random.key(0), 500)).context.reshape(-1, 2)
+    assert np.abs(many.mean(axis=0)).max() < 0.1  # none is preferred
+
+
+def test_the_reward_is_speed_along_the_direction() -> None:
+    state, action, after = stepped()
+    moved = (after.physics.qpos[:2] - state.physics.qpos[:2]) / 0.05
+    velocity = float(moved @ state.context[0])  # the third step still goes along the first direction
+    assert after.metrics["x_velocity"] == np.float32(velocity)
+    control = np.asarray(action)  # torques are renamed, never rescaled
+    expected = min(velocity, 1.5) + 1.0 - 0.1 * np.sum(control**2)
+    np.testing.assert_allclose(after.reward, expected, atol=1e-5)
+
+
+def test_what_is_seen_next_is_for_the_next_direction() -> None:
+    _, _, after = stepped()
+    plain = jnp.concatenate([after.physics.qpos[2:], after.physics.qvel])
+    np.testing.assert_allclose(after.obs, see_towards(plain, after.context[1])[0], atol=1e-6)
+
+
+def test_the_torques_act_by_the_names_that_are_seen() -> None:
+    state, action, after = stepped()
+    plain = jnp.concatenate([state.physics.qpos[2:], state.physics.qvel])
+    _, times = see_towards(plain, state.context[0])
+    control = task().simulation.control(act_back(action, times))
+    physics = jax.jit(task().simulation.advance)(state.physics, control)
+    np.testing.assert_allclose(after.physics.qpos, physics.qpos, atol=1e-5)
+
+
+def test_an_ant_on_its_back_ends() -> None:
+    at_rest = Physics(jnp.zeros(15).at[3].set(1.0), jnp.zeros(14), jnp.zeros(14))
+    on_its_back = at_rest.replace(qpos=at_rest.qpos.at[3:7].set(jnp.array([0.0, 1.0, 0.0, 0.0])))
+    on_its_side = at_rest.replace(qpos=at_rest.qpos.at[3:7].set(jnp.array([1.0, 1.0, 0.0, 0.0])))
+    np.testing.assert_allclose(
+        [upright(p) for p in (at_rest, on_its_side, on_its_back)], [1, 0, -1], atol=1e-6
+    )
+    state, _, _ = stepped()
+    fallen = state.replace(
+        physics=state.physics.replace(qpos=state.physics.qpos.at[3:7].set(jnp.array([0.0, 1.0, 0.0, 0.0])))
+    )
+    after = jax.jit(task().step)(fallen, jnp.zeros(8))
+    assert after.terminated and after.reward < 1.0

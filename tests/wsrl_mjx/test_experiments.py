@@ -1,0 +1,134 @@
+"""Experiments of many runs: done in order, never twice, gone on with; and the warmup's heat map."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from wsrl_mjx import experiments, warmup_map
+from wsrl_mjx.config import Config
+from wsrl_mjx.console import Console
+from wsrl_mjx.experiments import Arm
+from wsrl_mjx.run import RunOptions
+from wsrl_mjx.run_folder import RunFolder
+
+ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)
+
+
+class CutOffError(Exception):
+    """The power fails."""
+
+
+class Recorded:
+    """Stands for a run: writes the config that a run writes, and a summary where it is let to its end."""
+
+    done: ClassVar[list[tuple[str, bool, Path | None, Config]]] = []
+    cut: ClassVar[str] = ""
+
+    def __init__(self, config: Config, options: RunOptions, console: Console) -> None:
+        del console
+        self.config, self.options = config, options
+
+    def train(self) -> None:
+        folder, name = self.options.run_dir, self.options.run_dir.name
+        self.done.append((name, self.options.resume, self.options.pretrained, self.config))
+        if not self.options.resume:
+            flat = experiments.pretrained.as_json(experiments.flat_fields(self.config))
+            RunFolder.create(folder, flat)
+        if name == self.cut:
+            raise CutOffError
+        finish(folder, 50.0, 100.0, seeds=self.config.num_seeds)
+
+
+def finish(folder: Path, pretrained: float, final: float, seeds: int) -> None:
+    scores = {"pretrained": {"score": pretrained}, "final": {"score": final}}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps({"seeds": dict.fromkeys(map(str, range(seeds)), scores)}))
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
+    monkeypatch.setattr(experiments, "Run", Recorded)
+    monkeypatch.setattr(Recorded, "done", [])
+    monkeypatch.setattr(Recorded, "cut", "")
+    return Recorded
+
+
+def carry_out(arms: list[Arm], tmp_path: Path) -> None:
+    experiments.carry_out(arms, "smoke", 2, tmp_path / "out", tmp_path / "cache", Console())
+
+
+def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:
+    carry_out(warmup_map.arms(ENVS, LENGTHS, 6000), tmp_path)
+    names = [name for name, *_ in runs.done]
+    assert names[:2] == ["pointmaze-umaze-200-with", "pointmaze-umaze-200-without"] and len(names) == 8
+    assert names[-1] == "pointmaze-large-400-without"
+    for name, resume, pretrained, config in runs.done:
+        assert not resume and config.num_seeds == 2 and config.preset == "smoke"
+        assert f"{config.env}-{config.offline.offline_steps}" in name
+        assert config.online.warmup_steps == (0 if name.endswith("without") else 5000)
+        with_warmup = tmp_path / "out" / name.replace("without", "with")
+        assert pretrained == (with_warmup if name.endswith("without") else None)
+
+
+def test_what_was_cut_off_goes_on_and_nothing_is_done_twice(runs: type[Recorded], tmp_path: Path) -> None:
+    arms = warmup_map.arms(ENVS[:1], LENGTHS, 6000)
+    runs.cut = "pointmaze-umaze-200-without"
+    with pytest.raises(CutOffError):
+        carry_out(arms, tmp_path)
+    runs.cut = ""
+    runs.done.clear()
+    carry_out(arms, tmp_path)
+    assert [(name, resume) for name, resume, *_ in runs.done] == [
+        ("pointmaze-umaze-200-without", True),
+        ("pointmaze-umaze-400-with", False),
+        ("pointmaze-umaze-400-without", False),
+    ]
+
+
+def test_a_finished_run_with_other_settings_is_refused(runs: type[Recorded], tmp_path: Path) -> None:
+    carry_out([Arm("one", "pointmaze-umaze", {"utd": 4.0})], tmp_path)
+    with pytest.raises(ValueError, match=r"made with another config:\n  utd: the run has 4\.0, now 2\.0"):
+        carry_out([Arm("one", "pointmaze-umaze", {"utd": 2.0})], tmp_path)
+    assert len(runs.done) == 1
+
+
+def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp_path: Path) -> None:
+    good, bad = Arm("good", "pointmaze-umaze"), Arm("bad", "pointmaze-umaze", {"utd": -1.0})
+    with pytest.raises(ValueError, match=r"arm bad: utd .* must be a positive integer"):
+        carry_out([good, bad], tmp_path)
+    assert not runs.done and not (tmp_path / "out").exists()
+
+
+# -- the heat map -----------------------------------------------------------------------------------------
+
+
+def finished_cell(folder: Path, env: str, length: int, pretrained: float, scores: Any) -> None:
+    for arm, score in zip(("with", "without"), scores, strict=True):
+        finish(folder / f"{env}-{length}-{arm}", pretrained, score, seeds=3)
+
+
+def test_cells_with_both_arms_finished_are_read(tmp_path: Path) -> None:
+    finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
+    finish(tmp_path / f"{ENVS[1]}-200-with", 10.0, 80.0, seeds=3)
+    (cell,) = warmup_map.read(tmp_path, ENVS, LENGTHS)
+    assert (cell.env, cell.offline_steps, cell.gain) == (ENVS[0], 200, 60.0)
+    np.testing.assert_array_equal(cell.pretrained, [20.0] * 3)
+
+
+def test_the_table_and_the_figure_hold_the_cells(tmp_path: Path) -> None:
+    finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
+    finished_cell(tmp_path, ENVS[1], 400, 0.0, (10.0, 40.0))
+    cells = warmup_map.read(tmp_path, ENVS, LENGTHS)
+    warmup_map.write_csv(cells, tmp_path / "map.csv")
+    with (tmp_path / "map.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 and rows[3]["env"] == ENVS[1] and rows[3]["without_warmup"] == "40.0"
+    drawn = warmup_map.figure(cells, ENVS, LENGTHS)
+    image = drawn.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(np.asarray(image), [[60.0, np.nan], [np.nan, -30.0]])
+    texts = [text.get_text() for text in drawn.axes[0].texts]
+    assert any(text.startswith("+60") and "with 90 %, without 30 %" in text for text in texts)

@@ -1,0 +1,69 @@
+"""What is measured of the agents between compiled chunks: whole episodes, and critics on held-out data.
+
+Measuring draws from keys of its own, so that it never moves the training's.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from envs.base import Environment
+from wsrl_mjx import keys, losses, maze_view, networks, rollout
+from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.config import Config
+from wsrl_mjx.keys import Purpose
+from wsrl_mjx.types import Key, Transition
+
+Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
+PURPOSES = {"pretrain": Purpose.PRETRAIN_EVALUATION, "online": Purpose.ONLINE_EVALUATION}
+
+
+class Evaluation:
+    """Measures all seeds at once; `compiled` gives the program of a name, compiled once."""
+
+    def __init__(self, env: Environment, sac: SAC, config: Config, folder: Path, compiled: Compile) -> None:
+        self._env, self._sac, self._config, self._compiled = env, sac, config, compiled
+        self._maze = maze_view.of(env, sac, folder)
+        self._play = jax.jit(jax.vmap(self._play_one))
+        self._judge = jax.jit(jax.vmap(self._judge_one, in_axes=(0, None, 0)))
+        self.held_out: Transition | None = None  # [H], the same for all seeds
+
+    def measure(self, phase: str, step: int, agent: SACState) -> dict[str, np.ndarray]:
+        """Returns what every seed's agent [S] shows, [S] by name; a maze's look goes to the run folder."""
+        seeds = jnp.asarray(self._config.seeds)
+        key = jax.vmap(lambda seed: jax.random.fold_in(keys.of(seed, PURPOSES[phase]), step))(seeds)
+        params = agent.actor.params
+        episodes = jax.device_get(self._compiled("evaluation", self._play, params, key)(params, key))
+        values = {
+            "eval/return": episodes.returns.mean(axis=1),
+            "eval/return_std": episodes.returns.std(axis=1),
+            "eval/length": episodes.lengths.mean(axis=1),
+            "eval/x_velocity": episodes.x_velocity.mean(axis=1),
+            "eval/invalid": 1.0 - episodes.valid.mean(axis=1),
+        }
+        if self._env.reference is not None:
+            values["eval/score"] = self._env.reference.normalize(values["eval/return"])
+        if self.held_out is not None:
+            arguments = (agent, self.held_out, key)
+            values |= jax.device_get(self._compiled("held-out data", self._judge, *arguments)(*arguments))
+        if self._maze is not None:
+            self._maze.keep(phase, step, agent, key, self._compiled)
+        return values
+
+    def _play_one(self, actor_params: Any, key: Key) -> rollout.Episodes:
+        """Plays deterministic episodes."""
+        act = lambda obs, _: self._sac.policy(actor_params, obs).mode()
+        return rollout.evaluate(self._env, act, key, self._config.evaluation.eval_episodes)
+
+    def _judge_one(self, agent: SACState, rows: Transition, key: Key) -> dict[str, jax.Array]:
+        """Returns mean Q and mean squared TD error of SAC's target over the ensemble and `rows` [H]."""
+        q = networks.apply_ensemble(self._sac.critic, agent.critic.params, rows.obs, rows.action)
+        target = self._sac.target(agent, rows, key)
+        return {
+            "held_out/q": losses.masked_mean(q, rows.valid),
+            "held_out/td_error": losses.critic_loss(q, target, rows.valid),
+        }

@@ -1,0 +1,88 @@
+"""Experiments of many runs: carried out one after another, resumable, never done twice."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wsrl_mjx import catalog, pretrained
+from wsrl_mjx.config import Config, flat_fields, replace_flat
+from wsrl_mjx.console import Console
+from wsrl_mjx.presets import preset_config, resolve_preset
+from wsrl_mjx.run import Run, RunOptions
+from wsrl_mjx.run_folder import RunFolder, read_config
+from wsrl_mjx.validation import validate
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of an experiment.
+
+    Attributes:
+        name: its folder inside the experiment's.
+        env: the environment.
+        changes: settings that differ from the preset's, by name.
+        pretrained: the arm whose pretraining it starts from, done earlier; None for its own.
+    """
+
+    name: str
+    env: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    pretrained: str | None = None
+
+    def config(self, preset: str, num_seeds: int) -> Config:
+        """Returns the checked settings.
+
+        Raises:
+            ValueError: a value that cannot work; the message names the field and the arm.
+        """
+        changes = {**self.changes, "num_seeds": num_seeds}
+        try:
+            config = replace_flat(preset_config(resolve_preset(preset), self.env), changes)
+            validate(config)
+            catalog.check(config.data, config.env)
+        except ValueError as error:
+            raise ValueError(f"arm {self.name}: {error}") from None
+        return config
+
+
+def carry_out(
+    arms: Sequence[Arm], preset: str, num_seeds: int, folder: Path, cache_dir: Path, console: Console
+) -> None:
+    """Runs what is not finished of `arms`, in their order; what was cut off goes on where it was.
+
+    Raises:
+        ValueError: a setting that cannot work, before anything runs; or a run in `folder` that was made
+            with other settings.
+    """
+    configs = [arm.config(preset, num_seeds) for arm in arms]
+    for number, (arm, config) in enumerate(zip(arms, configs, strict=True), start=1):
+        run_dir = folder / arm.name
+        console.say(f"run {number} of {len(arms)}: {arm.name}")
+        if is_finished(run_dir):
+            RunFolder.reopen(run_dir, pretrained.as_json(flat_fields(config)))
+            console.say("finished before")
+            continue
+        source = None if arm.pretrained is None else folder / arm.pretrained
+        options = RunOptions(run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source)
+        Run(config, options, console).train()
+
+
+def is_finished(run_dir: Path) -> bool:
+    """Returns whether the run at `run_dir` came to its end: its summary is the last thing that it writes."""
+    return (run_dir / "summary.json").is_file()
+
+
+def per_seed(run_dir: Path, moment: str) -> list[float]:
+    """Returns every seed's score at a moment of a finished run: `pretrained` or `final`."""
+    seeds = json.loads((run_dir / "summary.json").read_text())["seeds"]
+    return [entry[moment]["score"] for entry in seeds.values()]
+
+
+def _is_begun(run_dir: Path) -> bool:
+    try:
+        read_config(run_dir)
+    except ValueError:
+        return False
+    return True

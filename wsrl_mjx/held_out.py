@@ -1,0 +1,78 @@
+"""Offline transitions that nothing trains on: a ruler for the critics, before and after the data is dropped.
+
+The paper follows mean Q and TD error on offline data through fine-tuning (Zhou et al. 2024, section 4). On
+rows that were trained on, both would tell of memory; so whole trajectories are taken out beforehand.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from wsrl_mjx.types import Transition
+
+SHARE = 0.02  # of the dataset's rows, in whole trajectories
+ROWS = 1000  # of these, kept to measure on
+FILE = "held_out.npz"
+
+
+Rows = dict[str, np.ndarray]
+
+
+def split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    """Returns the rows to train on and the rows held out, both in trajectory order.
+
+    Held out are whole trajectories, drawn at random: as many as fit into `SHARE` of the rows, and one at
+    least. Of a single trajectory it is the end.
+    """
+    ends = (rows["terminated"] > 0) | (rows["truncated"] > 0)
+    if not ends[:-1].any():
+        return _cut(rows, len(ends) - max(1, round(SHARE * len(ends))))
+    trajectory = np.concatenate([[0], np.cumsum(ends[:-1])])
+    lengths = np.bincount(trajectory)
+    order = np.random.default_rng(seed).permutation(len(lengths))
+    fitting = np.searchsorted(np.cumsum(lengths[order]), SHARE * len(ends), side="right")
+    held = np.isin(trajectory, order[: max(1, fitting)])
+    return _where(rows, ~held), _where(rows, held)
+
+
+def choose(held: Transition, seed: int) -> Transition:
+    """Returns `ROWS` rows at random of those held out, so that every ruler has the same shape."""
+    count = len(held.reward)
+    index = np.random.default_rng(seed).choice(count, ROWS, replace=count < ROWS)
+    return jax.tree.map(lambda leaf: leaf[index], held)
+
+
+def save(folder: Path, rows: Transition) -> None:
+    """Writes the ruler into `folder` in one move."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".new-{FILE}"
+    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in vars(rows).items()}
+    np.savez(temporary, **arrays)
+    temporary.replace(folder / FILE)
+
+
+def load(folder: Path) -> Transition:
+    """Returns the ruler in `folder`.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not (folder / FILE).is_file():
+        raise ValueError(f"{folder} lacks {FILE}: it comes from a version that held no rows out")
+    with np.load(folder / FILE) as arrays:
+        return Transition(**{name: jnp.asarray(arrays[name]) for name in arrays.files})
+
+
+def _cut(rows: Rows, first: int) -> tuple[Rows, Rows]:
+    """Returns a single trajectory in two parts, of which the second begins with row `first`."""
+    before, behind = _where(rows, slice(None, first)), _where(rows, slice(first, None))
+    before["truncated"] = before["truncated"].copy()
+    before["truncated"][-1:] = 1.0
+    return before, behind
+
+
+def _where(rows: Rows, index: Any) -> Rows:
+    return {name: array[index] for name, array in rows.items()}
