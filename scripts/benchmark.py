@@ -47,6 +47,8 @@ class Sizes:
         "halfcheetah",
         "hopper",
         "walker2d",
+        "antmaze-umaze",
+        "antmaze-ultra",
         "pointmaze-umaze",
         "pointmaze-ultra",
     )

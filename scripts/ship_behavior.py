@@ -26,6 +26,7 @@ OPTIONS = (
     "seed",
     "learning_rate",
     "final_learning_rate",
+    "target_entropy_per_action",
 )  # as flags
 
 
@@ -34,8 +35,8 @@ class Shipment:
     """Which snapshot becomes which behaviour."""
 
     run_dir: Path
-    level: Literal["medium", "best", "expert"]
-    """best is for a policy that does not reach the task's floor for an expert."""
+    level: Literal["medium", "best", "expert", "walk"]
+    """best is for a policy that does not reach the task's floor for an expert, walk for what others steer."""
     step: int
     """Environment steps of the snapshot."""
     episodes: int = 100
@@ -52,6 +53,7 @@ def score(
         "return_mean": round(float(episodes.returns.mean()), 1),
         "return_std": round(float(episodes.returns.std()), 1),
         "episode_length": round(float(episodes.lengths.mean()), 1),
+        "reached_the_limit": round(float((episodes.lengths == env.time_limit).mean()), 3),
         "x_velocity": round(float(episodes.x_velocity.mean()), 3),
     }
 

@@ -73,10 +73,11 @@ WALKER = "ant-direction"
 
 @cache
 def _walk(level: str) -> Act:
-    return behaviors.load(behaviors.shipped_folder(WALKER), level).act(explore=True)
+    with jax.ensure_compile_time_eval():  # kept beyond the program that asks first
+        return behaviors.load(behaviors.shipped_folder(WALKER), level).act(explore=True)
 
 
 OF_BODY: dict[str, Steering] = {
-    "ant": AntSteering(level="medium"),
+    "ant": AntSteering(level="walk"),
     "point": PointSteering(speed=2.0, gain=0.5, noise=1.0),
 }

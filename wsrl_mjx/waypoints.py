@@ -17,6 +17,7 @@ from envs.maze_task import MazeTask
 from wsrl_mjx.steering import OF_BODY, Steering
 from wsrl_mjx.types import Key
 
+LANE = 0.25  # of a cell: further beside the line between two centres than this, the line comes first
 KINDS = ("play", "diverse")  # the mazes' datasets, named as the starts of their episodes
 
 
@@ -43,10 +44,18 @@ class Waypoints(struct.PyTreeNode):
         return jnp.where(state.steps == 0, self.begin(key_start, len(memory)), memory)
 
     def act(self, memory: jax.Array, obs: jax.Array, key: Key) -> jax.Array:
-        """Returns actions [N, A] towards the next cell on the way to each environment's goal."""
-        cell = self.maze.cell_of(obs[:, :2])
-        target = self.maze.centre(self.table[memory, cell[:, 0], cell[:, 1]])
-        return self.steer(obs, target - obs[:, :2], key)
+        """Returns actions [N, A] towards the next cell on the way to each environment's goal.
+
+        A corner is not cut: a body would be caught at the wall inside of it.
+        """
+        place = obs[:, :2]
+        cell = self.maze.cell_of(place)
+        here = self.maze.centre(cell)
+        there = self.maze.centre(self.table[memory, cell[:, 0], cell[:, 1]])
+        lane = (there - here) / self.maze.cell_size
+        beside = place - here - jnp.sum((place - here) * lane, axis=-1, keepdims=True) * lane
+        off_lane = jnp.linalg.norm(beside, axis=-1, keepdims=True) > LANE * self.maze.cell_size
+        return self.steer(obs, jnp.where(off_lane, here, there) - place, key)
 
 
 def world(env: Environment, starts: str) -> Episodes:

@@ -9,8 +9,8 @@ import pytest
 
 import envs
 from envs.base import EnvState
-from wsrl_mjx import waypoints
-from wsrl_mjx.steering import PointSteering
+from wsrl_mjx import behaviors, waypoints
+from wsrl_mjx.steering import OF_BODY, PointSteering, _walk
 
 UMAZE = envs.make("pointmaze-umaze", starts="diverse")
 
@@ -68,6 +68,32 @@ def test_it_pushes_towards_the_next_cell() -> None:
     goal = jnp.full(3, controller.goals.tolist().index([3, 1]))
     actions = controller.act(goal, obs_at((1, 1), (1, 3), (3, 3)), jax.random.key(0))
     np.testing.assert_allclose(actions, [[1.0, 0.0], [0.0, -1.0], [-1.0, 0.0]], atol=1e-6)
+
+
+def test_it_does_not_cut_corners() -> None:
+    """In the upper right corner the way turns down, but first it goes on to the middle of the cell."""
+    controller = waypoints.controller(UMAZE).replace(steer=PointSteering(speed=2.0, gain=0.5, noise=0.0))
+    goal = jnp.full(2, controller.goals.tolist().index([3, 1]))
+    obs = obs_at((1, 3), (1, 3)).at[:, 0].add(jnp.array([-0.4, -0.2]))
+    entering, nearly_there = controller.act(goal, obs, jax.random.key(0))
+    np.testing.assert_allclose(entering, [1.0, 0.0], atol=1e-6)
+    assert nearly_there[1] < -0.9
+
+
+def test_the_ant_is_steered_by_the_walk_that_is_shipped() -> None:
+    obs = jnp.zeros((4, 31)).at[:, 3].set(1.0).at[:, 2].set(0.75)
+    directions = jnp.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
+    steer = OF_BODY["ant"]
+    _walk.cache_clear()
+    # Read inside a program and kept for the next: no tracer may stay in it.
+    first, second = (jax.jit(lambda key: steer(obs, directions, key))(jax.random.key(0)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    walk = behaviors.load(behaviors.shipped_folder("ant-direction"), "walk").act(explore=True)
+    # An ant at rest that faces every way sees the same in all four, but for the draw of the actions.
+    mean = [walk(jnp.tile(obs[:1, 2:29], (4, 1)), jax.random.key(0))[i] for i in range(4)]
+    names = np.roll(np.arange(8), 2)
+    np.testing.assert_allclose(first[0], mean[0], atol=1e-5)
+    np.testing.assert_allclose(np.abs(first[1]), np.abs(mean[1])[names], atol=1e-4)
 
 
 def test_steering_brakes_at_its_speed_and_is_noisy_as_said() -> None:
