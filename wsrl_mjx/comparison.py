@@ -47,13 +47,19 @@ class Arm:
         reference = envs.make(self.config["env"]).reference
         return reference is not None and reference.of_success
 
+    def measured(self, name: str) -> bool:
+        """Returns whether there is a number of that name after the switch."""
+        return any(p == "online" and n == name for p, _, _, n, _ in self.rows)
+
     def final_returns(self) -> np.ndarray:
         """Returns each seed's last evaluation, [S]."""
         return curve(self.rows, "online", "eval/return")[1][-1]
 
 
 def figure(arms: list[Arm], title: str) -> Figure:
-    """Returns one panel for the return and one for the critics' mean Q; bands are 95 % intervals.
+    """Returns a panel for the return and one or two for the critics' mean Q; bands are 95 % intervals.
+
+    The second is for held-out offline data, where all runs measured on it.
 
     Raises:
         ValueError: no arm, more of them than there are colours, or scores that have no common axis.
@@ -63,13 +69,14 @@ def figure(arms: list[Arm], title: str) -> Figure:
     if len({arm.success_rate for arm in arms}) > 1:
         raise ValueError("runs scored by success and runs scored by return have no common axis")
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
-        drawn = Figure(figsize=(11, 4.2), layout="constrained")
-        axes = drawn.subplots(1, 2)
         success = all(arm.success_rate for arm in arms)
-        scored = ("eval/score", "success rate, %") if success else ("eval/return", "return")
-        for panel, (name, label) in zip(
-            axes, (scored, ("critic/q", "mean Q on the training batches")), strict=True
-        ):
+        panels = [("eval/score", "success rate, %") if success else ("eval/return", "return")]
+        panels.append(("critic/q", "mean Q on the training batches"))
+        if all(arm.measured("held_out/q") for arm in arms):
+            panels.append(("held_out/q", "mean Q on held-out offline data"))
+        drawn = Figure(figsize=(5.5 * len(panels), 4.2), layout="constrained")
+        axes = drawn.subplots(1, len(panels))
+        for panel, (name, label) in zip(axes, panels, strict=True):
             for arm, color in zip(arms, COLORS, strict=False):
                 _draw(panel, arm, name, color)
             panel.set_xlabel("environment steps since the switch")

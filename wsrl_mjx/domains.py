@@ -81,7 +81,8 @@ POINT_MAZE = Domain(
 )
 
 BY_NAME = {"ant": ANT}
-BY_BEGINNING = {"antmaze-": ANT_MAZE, "pointmaze-": POINT_MAZE}
+BRAX = Domain(("random",))  # no behaviour is shipped for Brax's own worlds
+BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": BRAX, "pointmaze-": POINT_MAZE}
 
 
 def domain_of(env_name: str) -> Domain:

@@ -18,6 +18,11 @@ def test_a_maze_brings_its_data_and_its_algorithm() -> None:
     assert {name: flat[name] for name in expected} == expected
 
 
+def test_the_ants_mazes_have_the_papers_settings_too() -> None:
+    ours, points = (flat_fields(preset_config("paper", f"{body}maze-large")) for body in ("ant", "point"))
+    assert ours | {"env": points["env"]} == points
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_locomotion_is_the_preset_itself(preset: str) -> None:
     flat = flat_fields(preset_config(preset, "hopper"))
@@ -32,7 +37,11 @@ def test_a_dataset_of_another_family_is_refused() -> None:
         catalog.check(DataConfig(dataset="play"), "hopper")
 
 
+def test_a_world_of_brax_starts_from_random_data() -> None:
+    assert flat_fields(preset_config("smoke", "brax:inverted_pendulum"))["dataset"] == "random"
+
+
 def test_every_dataset_of_a_family_can_be_made() -> None:
-    for name in ("ant", "pointmaze-umaze"):
+    for name in ("ant", "antmaze-umaze", "pointmaze-umaze", "brax:ant"):
         for dataset in domain_of(name).datasets:
             assert dataset in catalog.MIXTURES or dataset == "medium-replay"
