@@ -5,7 +5,7 @@ Nothing here knows of learning.
 
 import dataclasses
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,11 @@ from envs.episode import Episodes
 from envs.halfcheetah import HalfCheetah
 from envs.hopper import Hopper
 from envs.maze_maps import MAPS
+from envs.options import parse
 from envs.point_maze import PointMaze
 from envs.walker2d import Walker2d
 
-__all__ = ["REGISTRY", "EnvState", "Environment", "Episodes", "ReferenceScores", "make"]
+__all__ = ["REGISTRY", "EnvState", "Environment", "Episodes", "ReferenceScores", "make", "make_from_text"]
 
 REGISTRY: dict[str, Callable[..., Environment]] = {
     "ant": Ant,
@@ -55,6 +56,21 @@ def make(name: str, **options: Any) -> Episodes:
     factory = REGISTRY[name]
     _check_option_names(name, factory, options)
     return Episodes(factory(**options))
+
+
+def make_from_text(name: str, options: Sequence[str]) -> Episodes:
+    """Returns the environment `name` with options written as `name=value`: "goal=3,4", "integrator=rk4".
+
+    Raises:
+        ValueError: see `make` and `envs.options.parse`.
+    """
+    if name.startswith("brax:"):
+        from envs.adapters.brax import BraxTask  # Brax takes seconds to import
+
+        return make(name, **parse(name, BraxTask, options))
+    factory = REGISTRY.get(name)
+    task_class = factory.func if isinstance(factory, partial) else factory
+    return make(name, **(parse(name, task_class, options) if isinstance(task_class, type) else {}))
 
 
 def _check_option_names(name: str, factory: Any, options: dict[str, Any]) -> None:

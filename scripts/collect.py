@@ -30,7 +30,7 @@ class Command:
     """Roll out an offline dataset onto disk."""
 
     env: str
-    """ant, halfcheetah, hopper, walker2d, or brax:<name>."""
+    """ant, halfcheetah, hopper, walker2d, a maze, or brax:<name>."""
     out: Path
     """Folder to make; it must not exist yet."""
     dataset: str | None = None
@@ -40,6 +40,8 @@ class Command:
     num_envs: int = 100
     """Environments stepped side by side."""
     seed: int = 0
+    env_options: tuple[str, ...] = ()
+    """Options of the environment as name=value; the training on this data must have the same."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,8 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console()
     try:
         config = check(command)
+        env = envs.make_from_text(command.env, command.env_options)
         cache.enable_compilation_cache(cache.default_folder())
-        env = envs.make(command.env)
         with console.progress("data", command.size, 0, "transitions") as progress:
             made = catalog.roll_out(config, env, progress.advance_to)
         check_absent(command.out)  # minutes may have passed

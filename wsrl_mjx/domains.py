@@ -80,9 +80,9 @@ POINT_MAZE = Domain(
     },
 )
 
-BY_NAME = {"ant": ANT}
-BRAX = Domain(("random",))  # no behaviour is shipped for Brax's own worlds
-BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": BRAX, "pointmaze-": POINT_MAZE}
+BY_NAME = {"ant": ANT, "ant-direction": UNTRAINED}
+UNTRAINED = Domain(("random",))  # no behaviour is shipped
+BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "pointmaze-": POINT_MAZE}
 
 
 def domain_of(env_name: str) -> Domain:

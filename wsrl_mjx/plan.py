@@ -29,9 +29,8 @@ def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> 
         ["fine-tuning", f"{fine_tuning:,}", "env steps", f"sac, {updates}"],
     ]
     seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"
-    console.table(
-        f"Plan: {config.env}, preset {config.preset}, {seeds}", ["phase", "count", "of", "how"], rows
-    )
+    world = " ".join([config.env, *config.env_options])
+    console.table(f"Plan: {world}, preset {config.preset}, {seeds}", ["phase", "count", "of", "how"], rows)
     width = "-".join(map(str, agent.critic_hidden))
     console.say(
         f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "

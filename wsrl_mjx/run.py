@@ -50,7 +50,7 @@ class Run:
 
     def __init__(self, config: Config, options: RunOptions, console: Console) -> None:
         self.config, self.options, self.console = config, options, console
-        self.env = envs.make(config.env)
+        self.env = envs.make_from_text(config.env, config.env_options)
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
             pretrained.check(options.pretrained, self._identity())

@@ -1,5 +1,6 @@
 """`envs.make`: names, options, fingerprints and reference scores."""
 
+import re
 import subprocess
 import sys
 from typing import Any
@@ -12,7 +13,9 @@ from envs.references import reference_scores
 
 
 def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"env is 'hoper'.*ant, halfcheetah.*Did you mean 'hopper'"):
+    with pytest.raises(
+        ValueError, match=r"env is 'hoper'.*ant, ant-direction, halfcheetah.*Did you mean 'hopper'"
+    ):
         envs.make("hoper")
 
 
@@ -29,6 +32,50 @@ def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         envs.make("hopper", **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "options"),
+    [
+        ("hopper", ("integrator=rk4", "iterations=7"), {"integrator": "rk4", "iterations": 7}),
+        (
+            "ant",
+            ("healthy_z_range=0.3,1", "time_limit=50"),
+            {"healthy_z_range": (0.3, 1.0), "time_limit": 50},
+        ),
+        ("pointmaze-umaze", ("goal=1,3", "substeps=2"), {"goal": (1, 3), "substeps": 2}),
+        ("hopper", (), {}),
+    ],
+)
+def test_options_as_text_are_the_options(name: str, texts: Any, options: dict[str, Any]) -> None:
+    ours: Any = envs.make_from_text(name, texts)
+    theirs: Any = envs.make(name, **options)
+    assert ours.fingerprint() == theirs.fingerprint()
+    for option, value in options.items():
+        assert getattr(ours.task, option) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "message"),
+    [
+        ("hopper", ("rk4",), "env_options must be name=value, got 'rk4'"),
+        ("hopper", ("time_limit=5", "time_limit=6"), "env_options has time_limit twice"),
+        ("hopper", ("iterations=2.5",), "iterations of hopper must be an integer, got '2.5'"),
+        ("hopper", ("gravity=1",), "hopper has no option 'gravity'"),
+        ("hopper", ("simulation=1",), "simulation of hopper must be set from Python, got '1'"),
+        (
+            "pointmaze-umaze",
+            ("goal=1",),
+            "goal of pointmaze-umaze must be 2 numbers with a comma between them",
+        ),
+        ("pointmaze-umaze", ("goal=0,0",), "goal is (0, 0); it must be a free cell"),
+        ("pointmaze-umaze", ("goal=1,1",), "start and goal of maze umaze are the same cell (1, 1)"),
+        ("hoper", ("time_limit=5",), "Did you mean 'hopper'"),
+    ],
+)
+def test_options_as_text_that_cannot_be_are_refused(name: str, texts: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        envs.make_from_text(name, texts)
 
 
 def test_the_fingerprint_follows_name_and_options_alone() -> None:

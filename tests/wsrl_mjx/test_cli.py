@@ -45,7 +45,7 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--env", "lime"], "env must be one of ant, halfcheetah, hopper, walker2d, pointmaze-umaze, "),
+        (["--env", "lime"], "env must be one of ant, ant-direction, halfcheetah, hopper, walker2d, antmaze-umaze, "),
         (["--env", "lime"], "'lime'; did you mean 'line'?"),
         (["--env", "brax:nothing"], "nothing"),
         (["--preset", "laptp"], "preset must be one of paper, laptop, smoke, auto, got 'laptp'; did"),
@@ -62,6 +62,8 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
         (["--utd", "0.3"], "utd * num_envs must be a positive integer, got 0.3 * 1 = 0.3"),
         (["--utd", "0.5", "--num-envs", "5"], "utd * num_envs must be a positive integer, got 0.5 * 5 = 2.5"),
         (["--target-subset", "11"], "target_subset must not exceed ensemble_size (10), got 11"),
+        (["--env-options", "gravity=1"], "has no option 'gravity'"),
+        (["--env-options", "time_limit=long"], "must be an integer, got 'long'"),
         (["--resume"], "resume needs --run-dir"),
         (["--resume", "--run-dir", "nowhere"], "run-dir nowhere holds no run: config.json is missing"),
         (["--pretrained", "nowhere"], "pretrained nowhere is not a run with a finished pretraining"),

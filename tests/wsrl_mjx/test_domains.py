@@ -37,8 +37,9 @@ def test_a_dataset_of_another_family_is_refused() -> None:
         catalog.check(DataConfig(dataset="play"), "hopper")
 
 
-def test_a_world_of_brax_starts_from_random_data() -> None:
-    assert flat_fields(preset_config("smoke", "brax:inverted_pendulum"))["dataset"] == "random"
+@pytest.mark.parametrize("name", ["brax:inverted_pendulum", "ant-direction"])
+def test_a_world_without_behaviours_starts_from_random_data(name: str) -> None:
+    assert flat_fields(preset_config("smoke", name))["dataset"] == "random"
 
 
 def test_every_dataset_of_a_family_can_be_made() -> None:

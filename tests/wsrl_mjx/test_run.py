@@ -85,7 +85,7 @@ def settings(**changes: Any) -> Config:
 @pytest.fixture(autouse=True)
 def probe_env(monkeypatch: pytest.MonkeyPatch) -> None:
     """One environment object for all runs, because programs are compiled for it."""
-    monkeypatch.setattr(envs, "make", lambda name: {"line": LINE}[name])
+    monkeypatch.setattr(envs, "make_from_text", lambda name, options: {"line": LINE}[name])
 
 
 @pytest.fixture(scope="module")
