@@ -23,6 +23,7 @@ class Domain:
 
 
 LOCOMOTION = Domain(("medium", "random", "expert", "medium-expert", "medium-replay"))
+UNTRAINED = Domain(("random",))  # no behaviour is shipped
 # At the laptop's 3e-4 most seeds lose what they gain: see docs/results.md.
 ANT = Domain(LOCOMOTION.datasets, {"laptop": {"actor_lr": 1e-4, "online_steps": 20_000}})
 
@@ -81,7 +82,6 @@ POINT_MAZE = Domain(
 )
 
 BY_NAME = {"ant": ANT, "ant-direction": UNTRAINED}
-UNTRAINED = Domain(("random",))  # no behaviour is shipped
 BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "pointmaze-": POINT_MAZE}
 
 
