@@ -25,11 +25,6 @@ class Moment:
     step: int
     seen: dict[str, np.ndarray]
 
-    @property
-    def success(self) -> float:
-        """Share of the drawn episodes that reached the goal."""
-        return float(self.seen["success"].mean())
-
 
 def read(run_dir: Path) -> list[Moment]:
     """Returns the looks of the online phase, in order; the first is at the switch."""
@@ -42,10 +37,16 @@ def read(run_dir: Path) -> list[Moment]:
     return sorted(found, key=lambda moment: moment.step)
 
 
-def draw(moments: list[Moment], title: str) -> Figure:
-    """Returns three panels: at the switch, at the lowest success after it, and at the end."""
+def draw(moments: list[Moment], success: dict[int, float], title: str) -> Figure:
+    """Returns three panels: at the switch, at the lowest success after it, and at the end.
+
+    Args:
+        moments: as `read` returns them.
+        success: by step, in percent; of all evaluated episodes, of which a panel shows a few.
+        title: of the figure.
+    """
     after = moments[1:] or moments
-    lowest = min(after, key=lambda moment: moment.success)
+    lowest = min(after, key=lambda moment: success[moment.step])
     chosen = [("at the switch", moments[0]), ("lowest", lowest), ("end", moments[-1])]
     values = np.concatenate([moment.seen["values"].mean(axis=0) for _, moment in chosen])
     scale = Normalize(values.min(), values.max())
@@ -56,9 +57,7 @@ def draw(moments: list[Moment], title: str) -> Figure:
         panels = figure.subplots(1, 3)
         for axes, (name, moment) in zip(panels, chosen, strict=True):
             _panel(axes, moment, scale)
-            axes.set_title(
-                f"{name}: step {moment.step:,}, {100 * moment.success:.0f} % of these arrive", fontsize=10
-            )
+            axes.set_title(f"{name}: step {moment.step:,}, success {success[moment.step]:.0f} %", fontsize=10)
         colors = ScalarMappable(scale, "viridis")
         figure.colorbar(colors, ax=list(panels), label="mean Q of the policy's action, at rest", shrink=0.85)
         figure.suptitle(title, fontsize=11)

@@ -32,9 +32,10 @@ def write(
     pictures = ["learning_curve.png"]
     looks = maze_picture.read(path)
     if looks:
-        maze_picture.draw(looks, f"{config.env}, {config.num_seeds} seed(s)").savefig(
-            path / "maze.png", dpi=130
-        )
+        steps, scores = curve(rows, "online", "eval/score")
+        success = dict(zip(steps.tolist(), scores.mean(axis=1).tolist(), strict=True))
+        drawn = maze_picture.draw(looks, success, f"{config.env}, {config.num_seeds} seed(s)")
+        drawn.savefig(path / "maze.png", dpi=130)
         pictures.append("maze.png")
     print_summary(summary, reference, console)
     console.say(f"written to {path}: summary.json, {', '.join(pictures)}, metrics.csv, checkpoints")
