@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from wsrl_mjx import catalog, pretrained
-from wsrl_mjx.config import Config, flat_fields, replace_flat
+from wsrl_mjx import catalog
+from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
-from wsrl_mjx.run import Run, RunOptions
-from wsrl_mjx.run_folder import RunFolder, read_config
+from wsrl_mjx.run import Run, RunOptions, open_folder
+from wsrl_mjx.run_folder import read_config
 from wsrl_mjx.validation import validate
 
 
@@ -61,7 +61,7 @@ def carry_out(
         run_dir = folder / arm.name
         console.say(f"run {number} of {len(arms)}: {arm.name}")
         if is_finished(run_dir):
-            RunFolder.reopen(run_dir, pretrained.as_json(flat_fields(config)))
+            open_folder(config, run_dir, resume=True)
             console.say("finished before")
             continue
         source = None if arm.pretrained is None else folder / arm.pretrained

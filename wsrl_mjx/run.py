@@ -45,6 +45,12 @@ class Facts:
     compile_seconds: dict[str, float] = field(default_factory=dict)
 
 
+def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
+    """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
+    settings, defaults = (pretrained.as_json(flat_fields(c)) for c in (config, Config()))
+    return RunFolder.reopen(run_dir, settings, defaults) if resume else RunFolder.create(run_dir, settings)
+
+
 class Run:
     """One experiment under way: settings, programs and writers. The training state is passed around."""
 
@@ -54,9 +60,7 @@ class Run:
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
             pretrained.check(options.pretrained, self._identity())
-        flat = flat_fields(config)
-        opened = RunFolder.reopen if options.resume else RunFolder.create
-        self.folder = opened(options.run_dir, pretrained.as_json(flat))
+        self.folder = open_folder(config, options.run_dir, options.resume)
         self.facts = Facts()
         self.recipe = recipes.wsrl(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")

@@ -57,14 +57,19 @@ class RunFolder:
         return folder
 
     @classmethod
-    def reopen(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
+    def reopen(cls, path: Path, config: dict[str, Any], defaults: dict[str, Any]) -> "RunFolder":
         """Opens an existing folder to go on in it.
+
+        Args:
+            path: of the folder.
+            config: the settings to go on with.
+            defaults: what a setting counts as that did not exist when the run began.
 
         Raises:
             ValueError: no run there, or it was made with another config; the message lists the differences.
         """
         folder = cls(path)
-        saved = read_config(path)
+        saved = defaults | read_config(path)
         differing = sorted(k for k in saved.keys() | config.keys() if saved.get(k) != config.get(k))
         if differing:
             lines = [f"  {k}: the run has {saved.get(k)!r}, now {config.get(k)!r}" for k in differing]

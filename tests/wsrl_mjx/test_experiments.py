@@ -12,8 +12,7 @@ from wsrl_mjx import experiments, warmup_map
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
 from wsrl_mjx.experiments import Arm
-from wsrl_mjx.run import RunOptions
-from wsrl_mjx.run_folder import RunFolder
+from wsrl_mjx.run import RunOptions, open_folder
 
 ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)
 
@@ -35,9 +34,7 @@ class Recorded:
     def train(self) -> None:
         folder, name = self.options.run_dir, self.options.run_dir.name
         self.done.append((name, self.options.resume, self.options.pretrained, self.config))
-        if not self.options.resume:
-            flat = experiments.pretrained.as_json(experiments.flat_fields(self.config))
-            RunFolder.create(folder, flat)
+        open_folder(self.config, folder, self.options.resume)
         if name == self.cut:
             raise CutOffError
         finish(folder, 50.0, 100.0, seeds=self.config.num_seeds)

@@ -53,7 +53,7 @@ def test_tensorboard_forgets_what_comes_again_after_a_resume(folder: RunFolder) 
     remembered = folder.metrics_size()
     folder.append([("online", 20, 0, "critic/q", 2.0)])
     folder.close()
-    resumed = RunFolder.reopen(folder.path, CONFIG)
+    resumed = RunFolder.reopen(folder.path, CONFIG, defaults={})
     resumed.cut_metrics(remembered)
     resumed.append([("online", 20, 0, "critic/q", 3.0)])
     resumed.close()
@@ -77,11 +77,18 @@ def test_json_is_replaced_whole(folder: RunFolder) -> None:
 
 
 def test_only_the_same_config_goes_on(folder: RunFolder) -> None:
-    assert RunFolder.reopen(folder.path, CONFIG).path == folder.path
+    assert RunFolder.reopen(folder.path, CONFIG, defaults={}).path == folder.path
     with pytest.raises(
         ValueError, match=r"another config:\n  new: the run has None, now 1\n  utd: .* now 1.0$"
     ):
-        RunFolder.reopen(folder.path, CONFIG | {"utd": 1.0, "new": 1})
+        RunFolder.reopen(folder.path, CONFIG | {"utd": 1.0, "new": 1}, defaults={})
+
+
+def test_a_setting_that_did_not_exist_when_the_run_began_counts_as_its_default(folder: RunFolder) -> None:
+    assert RunFolder.reopen(folder.path, CONFIG | {"new": 1}, defaults={"new": 1}).path == folder.path
+    with pytest.raises(ValueError, match=r"another config:
+  new: the run has 1, now 2$"):
+        RunFolder.reopen(folder.path, CONFIG | {"new": 2}, defaults={"new": 1})
 
 
 def test_what_exists_is_not_free_and_a_free_name_is_given(tmp_path: Path) -> None:
