@@ -86,8 +86,7 @@ def test_only_the_same_config_goes_on(folder: RunFolder) -> None:
 
 def test_a_setting_that_did_not_exist_when_the_run_began_counts_as_its_default(folder: RunFolder) -> None:
     assert RunFolder.reopen(folder.path, CONFIG | {"new": 1}, defaults={"new": 1}).path == folder.path
-    with pytest.raises(ValueError, match=r"another config:
-  new: the run has 1, now 2$"):
+    with pytest.raises(ValueError, match=r"another config:\n  new: the run has 1, now 2$"):
         RunFolder.reopen(folder.path, CONFIG | {"new": 2}, defaults={"new": 1})
 
 
