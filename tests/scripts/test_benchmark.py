@@ -51,7 +51,7 @@ def test_it_runs_and_writes_its_numbers(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["all", "--env", "lime"], "env must be one of ant, halfcheetah, "),
+        (["all", "--env", "lime"], "env must be one of ant, ant-direction, "),
         (["all", "--seeds", "0"], "seeds must be a positive integer, got 0"),
         (["all", "--out", "no/where.json"], "out no/where.json: its folder does not exist"),
     ],
