@@ -14,7 +14,7 @@ from envs.ant_symmetry import act_back, see_towards
 from envs.base import EnvState, first_state
 from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import start_with_normal_velocity
-from envs.simulation import Physics
+from envs.simulation import Physics, check_positive_int
 
 METRICS = ("x_velocity",)  # m/s along the direction, mean over the control step
 
@@ -39,6 +39,10 @@ class AntDirection(GymnasiumTask):
     healthy_reward: float = 1.0
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m
     reset_noise_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_positive_int("steps_per_direction", self.steps_per_direction)
+        super().__post_init__()
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest, and the directions of the whole episode (the context)."""

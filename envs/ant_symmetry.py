@@ -13,13 +13,15 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-QUARTER = jnp.pi / 2
+QUARTER = np.pi / 2
+# NumPy's, because an import must not start a device: `runtime.prepare` comes later.
 # Named anew, the joint at place i is what was joint LEGS[i]; ankles whose axes point the other way there
 # change sign.
-LEGS = jnp.array([2, 3, 4, 5, 6, 7, 0, 1])
-SIGNS = jnp.array([1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0])
-JOINT_OF_ACTION = jnp.array([6, 7, 0, 1, 2, 3, 4, 5])
+LEGS = np.array([2, 3, 4, 5, 6, 7, 0, 1])
+SIGNS = np.array([1.0, -1.0, 1.0, 1.0, 1.0, -1.0, 1.0, 1.0])
+JOINT_OF_ACTION = np.array([6, 7, 0, 1, 2, 3, 4, 5])
 
 
 def turn_world(obs: jax.Array, angle: jax.Array) -> jax.Array:

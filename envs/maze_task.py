@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.maze import Maze, find_map, make_maze, start_cells
 from envs.maze_maps import Cell
-from envs.simulation import Physics, Simulation, load_model
+from envs.simulation import Physics, Simulation, check_positive_int, load_model
 
 METRICS = ("success",)  # 1 in the step that reaches the goal
 
@@ -49,6 +49,13 @@ class MazeTask(ABC):
 
     def __post_init__(self) -> None:
         drawn = find_map(self.maze)
+        check_positive_int("substeps", self.substeps)
+        if not 0.0 < self.goal_radius < float("inf"):
+            raise ValueError(f"goal_radius is {self.goal_radius}; it must be a positive number of metres")
+        if not 0.0 <= self.start_noise < 0.5:
+            raise ValueError(
+                f"start_noise is {self.start_noise}; it must be at least 0 and below half a cell"
+            )
         layout = make_maze(drawn, self.cell_size, self.start, self.goal)
         cells = start_cells(drawn, self.starts, self.start, self.goal)
         model = load_model(

@@ -5,17 +5,19 @@
 With --draw it draws what is finished and runs nothing.
 """
 
+import logging
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import tyro
 
+import envs
 from wsrl_mjx import cache, experiments, runtime, warmup_map
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console
-from wsrl_mjx.presets import PRESET_NAMES
-from wsrl_mjx.validation import choose
+from wsrl_mjx.presets import check_env, resolve_preset
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,12 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, runs, draws; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
+    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every slow save
     runtime.prepare()
     console = Console()
     try:
-        choose("preset", command.preset, PRESET_NAMES)
-        folder = command.out or Path("runs") / f"{command.figure}-{command.preset}"
+        check(command)
+        folder = command.out or Path("runs") / f"{command.figure}-{resolve_preset(command.preset)}"
         if not command.draw:
             cache.enable_compilation_cache(command.cache_dir)
             arms = warmup_map.arms(command.envs, command.offline_steps, command.online_steps)
@@ -58,6 +61,25 @@ def main(arguments: list[str] | None = None) -> None:
         draw(command, folder, console)
     except ValueError as error:
         fail(str(error))
+
+
+def check(command: Command) -> None:
+    """Checks what the runs themselves do not.
+
+    Raises:
+        ValueError: a world without success, a value given twice, or a cache that is no folder.
+    """
+    for name in ("envs", "offline_steps"):
+        values = getattr(command, name)
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"{name} must be different values, got {values}")
+    for name in command.envs:
+        check_env(name)
+        reference = envs.make(name).reference
+        if reference is None or not reference.of_success:
+            raise ValueError(f"envs must be worlds that are scored by success, the mazes, got {name!r}")
+    if command.cache_dir.exists() and not command.cache_dir.is_dir():
+        raise ValueError(f"cache_dir {command.cache_dir} is no folder")
 
 
 def draw(command: Command, folder: Path, console: Console) -> None:
@@ -69,6 +91,8 @@ def draw(command: Command, folder: Path, console: Console) -> None:
     cells = warmup_map.read(folder, command.envs, command.offline_steps)
     if not cells:
         raise ValueError(f"out {folder}: no cell of the figure is finished there")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"out {folder}: nothing can be written there")
     picture, table = folder / f"{command.figure}.png", folder / f"{command.figure}.csv"
     warmup_map.figure(cells, command.envs, command.offline_steps).savefig(picture, dpi=130)
     warmup_map.write_csv(cells, table)

@@ -123,8 +123,8 @@ class Config:
     """One experiment."""
 
     env: str = "ant"
-    """ant, halfcheetah, hopper, walker2d, pointmaze- or antmaze- with umaze, medium, large or ultra, or
-    brax:<name>."""
+    """ant, ant-direction, halfcheetah, hopper, walker2d, pointmaze- or antmaze- with umaze, medium, large or
+    ultra, or brax:<name>."""
     env_options: tuple[str, ...] = ()
     """Options of the environment as name=value, such as goal=3,4 or time_limit=500 or integrator=rk4."""
     preset: str = "paper"

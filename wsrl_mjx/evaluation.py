@@ -35,7 +35,8 @@ class Evaluation:
     def measure(self, phase: str, step: int, agent: SACState) -> dict[str, np.ndarray]:
         """Returns what every seed's agent [S] shows, [S] by name; a maze's look goes to the run folder."""
         seeds = jnp.asarray(self._config.seeds)
-        key = jax.vmap(lambda seed: jax.random.fold_in(keys.of(seed, PURPOSES[phase]), step))(seeds)
+        of_step = jax.vmap(lambda seed: jax.random.fold_in(keys.of(seed, PURPOSES[phase]), step))(seeds)
+        key, key_judge, key_look = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(of_step)
         params = agent.actor.params
         episodes = jax.device_get(self._compiled("evaluation", self._play, params, key)(params, key))
         values = {
@@ -48,10 +49,10 @@ class Evaluation:
         if self._env.reference is not None:
             values["eval/score"] = self._env.reference.normalize(values["eval/return"])
         if self.held_out is not None:
-            arguments = (agent, self.held_out, key)
+            arguments = (agent, self.held_out, key_judge)
             values |= jax.device_get(self._compiled("held-out data", self._judge, *arguments)(*arguments))
         if self._maze is not None:
-            self._maze.keep(phase, step, agent, key, self._compiled)
+            self._maze.keep(phase, step, agent, key_look, self._compiled)
         return values
 
     def _play_one(self, actor_params: Any, key: Key) -> rollout.Episodes:

@@ -11,7 +11,6 @@ from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run import Run, RunOptions, open_folder
-from wsrl_mjx.run_folder import read_config
 from wsrl_mjx.validation import validate
 
 
@@ -81,8 +80,4 @@ def per_seed(run_dir: Path, moment: str) -> list[float]:
 
 
 def _is_begun(run_dir: Path) -> bool:
-    try:
-        read_config(run_dir)
-    except ValueError:
-        return False
-    return True
+    return (run_dir / "config.json").exists()

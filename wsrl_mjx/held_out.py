@@ -24,17 +24,22 @@ Rows = dict[str, np.ndarray]
 def split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """Returns the rows to train on and the rows held out, both in trajectory order.
 
-    Held out are whole trajectories, drawn at random: as many as fit into `SHARE` of the rows, and one at
-    least. Of a single trajectory it is the end.
+    Held out are whole trajectories, drawn at random, as many as fit into `SHARE` of the rows. Where the first
+    one drawn is longer than that, it is the end of the last trajectory.
+
+    Raises:
+        ValueError: a single row.
     """
     ends = (rows["terminated"] > 0) | (rows["truncated"] > 0)
-    if not ends[:-1].any():
-        return _cut(rows, len(ends) - max(1, round(SHARE * len(ends))))
+    if len(ends) < 2:
+        raise ValueError("a dataset must have two rows at least: one is held out")
     trajectory = np.concatenate([[0], np.cumsum(ends[:-1])])
     lengths = np.bincount(trajectory)
     order = np.random.default_rng(seed).permutation(len(lengths))
     fitting = np.searchsorted(np.cumsum(lengths[order]), SHARE * len(ends), side="right")
-    held = np.isin(trajectory, order[: max(1, fitting)])
+    if fitting == 0:
+        return _cut(rows, len(ends) - min(max(1, round(SHARE * len(ends))), len(ends) - 1))
+    held = np.isin(trajectory, order[:fitting])
     return _where(rows, ~held), _where(rows, held)
 
 
@@ -67,10 +72,10 @@ def load(folder: Path) -> Transition:
 
 
 def _cut(rows: Rows, first: int) -> tuple[Rows, Rows]:
-    """Returns a single trajectory in two parts, of which the second begins with row `first`."""
+    """Returns the rows in two parts, of which the second begins with row `first`."""
     before, behind = _where(rows, slice(None, first)), _where(rows, slice(first, None))
-    before["truncated"] = before["truncated"].copy()
-    before["truncated"][-1:] = 1.0
+    before["truncated"] = np.append(before["truncated"][:-1], 1.0 - before["terminated"][-1])
+    before["truncated"] = before["truncated"].astype(np.float32)
     return before, behind
 
 

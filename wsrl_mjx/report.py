@@ -26,7 +26,6 @@ def write(
     """Writes summary.json and learning_curve.png into the run folder, and prints the table."""
     rows = read_metrics(path)
     summary = summarize(rows, config, reference, facts)
-    RunFolder(path).write_json("summary.json", summary)
     figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / "learning_curve.png", dpi=130)
     pictures = ["learning_curve.png"]
@@ -37,6 +36,7 @@ def write(
         drawn = maze_picture.draw(looks, success, f"{config.env}, {config.num_seeds} seed(s)")
         drawn.savefig(path / "maze.png", dpi=130)
         pictures.append("maze.png")
+    RunFolder(path).write_json("summary.json", summary)  # last: where it is, the run is whole
     print_summary(summary, reference, console)
     console.say(f"written to {path}: summary.json, {', '.join(pictures)}, metrics.csv, checkpoints")
 

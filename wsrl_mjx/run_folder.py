@@ -51,9 +51,9 @@ class RunFolder:
         except OSError as error:
             raise ValueError(f"run-dir {path} cannot be made: {error.strerror}") from None
         folder = cls(path)
-        folder.write_json("config.json", config)
         folder.write_json("versions.json", versions())
         folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
+        folder.write_json("config.json", config)  # last: where it is, the run can go on
         return folder
 
     @classmethod

@@ -43,9 +43,17 @@ def test_the_seed_decides() -> None:
     assert len(first) == 20 and not np.array_equal(first, other)
 
 
-def test_one_trajectory_at_least_is_held_out() -> None:
-    train, held = held_out.split(numbered([10, 10]), seed=0)
-    assert len(train["reward"]) == len(held["reward"]) == 10
+@pytest.mark.parametrize("lengths", [[10, 90], [90, 10], [50, 50], [100]])
+def test_long_trajectories_never_take_more_than_the_share(lengths: list[int]) -> None:
+    for seed in range(4):
+        train, held = held_out.split(numbered(lengths), seed)
+        assert len(train["reward"]) == 98 and len(held["reward"]) == 2
+        assert (train["terminated"] + train["truncated"])[-1] == 1.0
+
+
+def test_a_single_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="two rows at least"):
+        held_out.split(numbered([1]), seed=0)
 
 
 def test_a_single_trajectory_is_cut_near_its_end() -> None:
