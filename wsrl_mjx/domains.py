@@ -50,7 +50,10 @@ ANT_MAZE = Domain(
         "laptop": {
             "dataset_size": 200_000,
             "collect_envs": 200,
-            "offline_steps": 16_000,
+            "offline_steps": 20_000,
+            "offline_batch_size": 256,
+            "cloning_weight": 0.99,  # values are ten times as large as where 0.9 was found
+            "actor_hidden": (256, 256),
             "discount": 0.99,
             "backup_actions": 4,
         },
