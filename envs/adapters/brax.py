@@ -138,6 +138,7 @@ class _AsBrax(BraxEnv):
         return "mjx"
 
     def reset(self, rng: jax.Array) -> BraxState:
+        """Draws a start from a typed key or from Brax's raw one."""
         typed = jnp.issubdtype(rng.dtype, jax.dtypes.prng_key)
         state = self._task.reset(rng if typed else jax.random.wrap_key_data(rng))
         ours: Any = state.replace(key=jax.random.key_data(state.key))
@@ -151,6 +152,7 @@ class _AsBrax(BraxEnv):
         )
 
     def step(self, state: Any, action: jax.Array) -> BraxState:
+        """Makes one control step with `action` [A]; `done` means terminated."""
         before: Any = state.pipeline_state
         after = self._task.step(before.replace(key=jax.random.wrap_key_data(before.key)), action)
         # Brax knows no invalid rows: a non-finite step ends the episode with zeros.
