@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.ant import observe
-from envs.ant_symmetry import act_back, see_towards
+from envs.ant_symmetry import act_back, heading, see_towards
 from envs.base import EnvState, first_state
 from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import start_with_normal_velocity
@@ -22,6 +22,9 @@ METRICS = ("x_velocity",)  # m/s along the direction, mean over the control step
 @dataclass(frozen=True, eq=False)
 class AntDirection(GymnasiumTask):
     """Reward: velocity along the direction up to a speed + 1 - cost * |action|^2. Ends lying or on its back.
+
+    With a weight on facing, + weight * cos(4 * heading): most where a leg's side of the body faces along the
+    direction, whichever it is. So an ant that turns by a quarter renames its legs and keeps its heading.
 
     Observation [27]: plain ant's, with the direction along x and the legs named so that the body faces it.
     Actions [8]: joint torques by these names. A control step is 0.05 s.
@@ -37,6 +40,7 @@ class AntDirection(GymnasiumTask):
     rewarded_speed: float = 1.5  # m/s
     ctrl_cost_weight: float = 0.1
     healthy_reward: float = 1.0
+    facing_weight: float = 0.0
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m
     reset_noise_scale: float = 0.1
 
@@ -65,12 +69,16 @@ class AntDirection(GymnasiumTask):
         low, high = self.healthy_z_range
         on_its_feet = (physics.qpos[2] >= low) & (physics.qpos[2] <= high) & (upright(physics) > 0.0)
         cost = self.ctrl_cost_weight * jnp.sum(jnp.square(control))
+        facing = self.facing_weight * jnp.cos(4.0 * heading(see_towards(observe(physics), direction)[0][1:5]))
         obs, _ = see_towards(observe(physics), self._direction(state.context, state.steps + 1))
         return state.replace(
             physics=physics,
             obs=obs,
             final_obs=obs,
-            reward=jnp.minimum(velocity, self.rewarded_speed) + self.healthy_reward * on_its_feet - cost,
+            reward=jnp.minimum(velocity, self.rewarded_speed)
+            + self.healthy_reward * on_its_feet
+            + facing
+            - cost,
             terminated=~on_its_feet,
             metrics=state.metrics | {"x_velocity": velocity},
         )

@@ -57,7 +57,7 @@ def see_towards(obs: jax.Array, direction: jax.Array) -> tuple[jax.Array, jax.Ar
         legs were renamed, for `act_back`.
     """
     turned = turn_world(obs, -jnp.arctan2(direction[1], direction[0]))
-    times = jnp.round(-_heading(turned[1:5]) / QUARTER).astype(jnp.int32) % 4
+    times = jnp.round(-heading(turned[1:5]) / QUARTER).astype(jnp.int32) % 4
     return _repeated(rename_legs, turned, times), times
 
 
@@ -74,7 +74,7 @@ def _repeated(change: Callable[[jax.Array], jax.Array], value: jax.Array, times:
     return jnp.stack(values)[times]
 
 
-def _heading(orientation: jax.Array) -> jax.Array:
+def heading(orientation: jax.Array) -> jax.Array:
     """Returns the angle [] from x to where the body's own x axis points, in the plane (radians)."""
     w, x, y, z = orientation
     return jnp.arctan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))

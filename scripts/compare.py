@@ -37,7 +37,11 @@ def main(arguments: Arguments) -> None:
         count = len(arguments.runs)
         raise ValueError(f"labels must be one for each of the {count} runs, got {arguments.labels}")
     labels = arguments.labels or (None,) * len(arguments.runs)
-    arms = [comparison.Arm.read(run, label) for run, label in zip(arguments.runs, labels, strict=True)]
+    arms = [
+        arm
+        for run, label in zip(arguments.runs, labels, strict=True)
+        for arm in comparison.read_points(run, label)
+    ]
     comparison.figure(arms, arguments.title).savefig(arguments.out, dpi=130)
     print(comparison.markdown(comparison.table(arms)))
     print(f"figure: {arguments.out}")

@@ -56,8 +56,8 @@ def main(arguments: list[str] | None = None) -> None:
         if not command.draw:
             cache.enable_compilation_cache(command.cache_dir)
             arms = warmup_map.arms(command.envs, command.offline_steps, command.online_steps)
-            seeds = command.num_seeds
-            experiments.carry_out(arms, command.preset, seeds, folder, command.cache_dir, console)
+            jobs = [arm.job(command.preset, command.num_seeds) for arm in arms]
+            experiments.carry_out(jobs, folder, command.cache_dir, console)
         draw(command, folder, console)
     except ValueError as error:
         fail(str(error))

@@ -21,18 +21,30 @@ LAYERS: list[set[str]] = [
     {"waypoints"},
     {"phases"},
     {"config", "checkpoint", "run_folder"},
-    {"validation"},
-    {"presets", "catalog", "recipes", "maze_view"},
-    {"pretrained", "plan", "maze_picture", "evaluation"},
+    {"members"},
+    {"validation", "workshop"},
+    {"presets", "catalog", "recipes", "maze_view", "curves"},
+    {"pretrained", "plan", "maze_picture", "evaluation", "comparison"},
     {"report"},
-    {"policies", "run", "comparison"},
+    {"policies", "run"},
     {"experiments"},
-    {"warmup_map"},
+    {"warmup_map", "sweep"},
+    {"sweep_report"},
     {"cli", "pictures"},
 ]
 SAME_LAYER = {("algos", "algos"), ("pictures", "pictures")}
 KNOWS_MAZES = {"waypoints", "maze_view"}  # who walks through a maze, or draws it, needs its map
-MAY_MAKE_ENVIRONMENTS = {"config", "catalog", "presets", "policies", "run", "comparison", "cli", "pictures"}
+MAY_MAKE_ENVIRONMENTS = {
+    "config",
+    "catalog",
+    "presets",
+    "policies",
+    "run",
+    "comparison",
+    "cli",
+    "pictures",
+    "workshop",
+}
 
 
 def imports(path: Path) -> set[str]:

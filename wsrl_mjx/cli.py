@@ -2,8 +2,10 @@
 
 import logging
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import tyro
 
@@ -32,18 +34,32 @@ class Command:
     """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
 
 
+Kind = TypeVar("Kind", bound=Command)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
+    start(arguments, Command, _train)
+
+
+def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Kind, Console], None]) -> None:
+    """Does the same for any command that trains.
+
+    Args:
+        arguments: of the command line; None for the process's own.
+        kind: the command.
+        carry_out: what it does, once everything is checked.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every slow save
     runtime.prepare()
     console = Console()
     try:
-        command = parse(arguments)
+        command = parse(arguments, kind)
         _check_paths(command)
         cache.enable_compilation_cache(command.cache_dir)
         _announce(console, arguments, command.config)
-        _train(command, console)
+        carry_out(command, console)
     except ValueError as error:
         fail(str(error))
 
@@ -54,7 +70,7 @@ def fail(message: str) -> None:
     raise SystemExit(BAD_INPUT)
 
 
-def parse(arguments: list[str]) -> Command:
+def parse(arguments: list[str], kind: type[Kind]) -> Kind:
     """Returns the checked command.
 
     Defaults come from the preset and the environment, or, with --resume, from the run's own config.
@@ -69,13 +85,13 @@ def parse(arguments: list[str]) -> Command:
         default = from_saved(read_config(typed.run_dir))
     else:
         default = preset_config(resolve_preset(typed.preset), typed.env)
-    command = tyro.cli(Command, args=arguments, default=Command(config=default), description=Command.__doc__)
+    command = tyro.cli(kind, args=arguments, default=kind(config=default), description=kind.__doc__)
     config = command.config
     if not typed.resume:
         config = replace_flat(config, {"preset": resolve_preset(config.preset)})
     validate(config)
     catalog.check(config.data, config.env)
-    return Command(config, command.run_dir, command.resume, command.pretrained, command.cache_dir)
+    return replace(command, config=config)
 
 
 @dataclass(frozen=True)
@@ -115,13 +131,14 @@ def _announce(console: Console, arguments: list[str], config: Config) -> None:
 def _train(command: Command, console: Console) -> None:
     from wsrl_mjx.run import Run, RunOptions
 
-    run_dir = command.run_dir or _free_run_dir(command.config)
+    run_dir = command.run_dir or free_run_dir(command.config)
     options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained)
     console.say(f"run folder {run_dir}")
     Run(command.config, options, console).train()
 
 
-def _free_run_dir(config: Config) -> Path:
+def free_run_dir(config: Config, kind: str = "") -> Path:
+    """Returns the first folder of runs/ that is free, named after the settings and the kind of run."""
     dataset = Path(config.data.dataset).name
-    stem = f"{config.env.replace(':', '-')}-{dataset}-{config.preset}"
+    stem = f"{config.env.replace(':', '-')}-{dataset}-{config.preset}{kind}"
     return next(p for n in range(1, 10_000) if not (p := Path("runs") / f"{stem}-{n}").exists())

@@ -1,5 +1,6 @@
 """Several runs side by side: curves with intervals over seeds, and a table of where they end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import envs
-from wsrl_mjx.report import curve
+from wsrl_mjx.curves import curve, of_point
 from wsrl_mjx.run_folder import Row, read_config, read_metrics
 from wsrl_mjx.statistics import mean_interval
 
@@ -37,7 +38,7 @@ class Arm:
             rows = read_metrics(path)
         except FileNotFoundError:
             raise ValueError(f"run {path} has no metrics.csv") from None
-        if not any(p == "online" and step > 0 and name == "eval/return" for p, step, _, name, _ in rows):
+        if not any(row.phase == "online" and row.step > 0 and row.name == "eval/return" for row in rows):
             raise ValueError(f"run {path} has no evaluation after the switch yet")
         return cls(label or path.name, config, rows)
 
@@ -49,11 +50,28 @@ class Arm:
 
     def measured(self, name: str) -> bool:
         """Returns whether there is a number of that name after the switch."""
-        return any(p == "online" and n == name for p, _, _, n, _ in self.rows)
+        return any(row.phase == "online" and row.name == name for row in self.rows)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Its seeds, in the order of the columns of its curves."""
+        return sorted({row.seed for row in self.rows})
 
     def final_returns(self) -> np.ndarray:
         """Returns each seed's last evaluation, [S]."""
         return curve(self.rows, "online", "eval/return")[1][-1]
+
+
+def read_points(path: Path, label: str | None = None) -> list[Arm]:
+    """Reads a run folder as one arm, or as one for each of its grid points, named after label and point.
+
+    Raises:
+        ValueError: see `Arm.read`.
+    """
+    whole = Arm.read(path, label)
+    points = list(dict.fromkeys(row.point for row in whole.rows))
+    name = lambda point: " ".join(part for part in (label or ("" if point else path.name), point) if part)
+    return [Arm(name(point), whole.config, of_point(whole.rows, point)) for point in points]
 
 
 def figure(arms: list[Arm], title: str) -> Figure:
@@ -62,10 +80,10 @@ def figure(arms: list[Arm], title: str) -> Figure:
     The second is for held-out offline data, where all runs measured on it.
 
     Raises:
-        ValueError: no arm, more of them than there are colours, or scores that have no common axis.
+        ValueError: no arm, or scores that have no common axis.
     """
-    if not 1 <= len(arms) <= len(COLORS):
-        raise ValueError(f"a figure shows 1 to {len(COLORS)} runs, got {len(arms)}")
+    if not arms:
+        raise ValueError("a figure shows one run or more, got none")
     if len({arm.success_rate for arm in arms}) > 1:
         raise ValueError("runs scored by success and runs scored by return have no common axis")
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
@@ -77,13 +95,20 @@ def figure(arms: list[Arm], title: str) -> Figure:
         drawn = Figure(figsize=(5.5 * len(panels), 4.2), layout="constrained")
         axes = drawn.subplots(1, len(panels))
         for panel, (name, label) in zip(axes, panels, strict=True):
-            for arm, color in zip(arms, COLORS, strict=False):
+            for arm, color in zip(arms, _colors(len(arms)), strict=True):
                 _draw(panel, arm, name, color)
             panel.set_xlabel("environment steps since the switch")
             panel.set_ylabel(label)
         axes[0].legend(frameon=False)
         drawn.suptitle(title, fontsize=11)
     return drawn
+
+
+def _colors(count: int) -> Sequence[Any]:
+    """Returns a colour for each arm: told apart where they are few, in an order where they are many."""
+    if count <= len(COLORS):
+        return COLORS[:count]
+    return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.95, count)))
 
 
 def _draw(axes: Axes, arm: Arm, name: str, color: str) -> None:

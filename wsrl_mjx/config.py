@@ -132,6 +132,9 @@ class Config:
     seed: int = 0
     num_seeds: int = 1
     """Seeds trained side by side in one program: seed, seed + 1, ..."""
+    points: tuple[str, ...] = ()
+    """Grid points trained side by side, each with every seed, such as actor_lr=1e-4,cql_alpha=5; see
+    scripts/sweep.py, which makes them."""
     data: DataConfig = field(default_factory=DataConfig)
     offline: OfflineConfig = field(default_factory=OfflineConfig)
     online: OnlineConfig = field(default_factory=OnlineConfig)

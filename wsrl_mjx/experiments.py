@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from wsrl_mjx import catalog
 from wsrl_mjx.config import Config, replace_flat
@@ -12,6 +12,15 @@ from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run import Run, RunOptions, open_folder
 from wsrl_mjx.validation import validate
+from wsrl_mjx.workshop import Workshop
+
+
+class Job(NamedTuple):
+    """One run of an experiment, ready to be carried out."""
+
+    name: str  # of its folder inside the experiment's
+    config: Config
+    pretrained: str | None = None  # name of an earlier job whose pretraining it starts from
 
 
 @dataclass(frozen=True)
@@ -30,8 +39,8 @@ class Arm:
     changes: dict[str, Any] = field(default_factory=dict)
     pretrained: str | None = None
 
-    def config(self, preset: str, num_seeds: int) -> Config:
-        """Returns the checked settings.
+    def job(self, preset: str, num_seeds: int) -> Job:
+        """Returns the run with its checked settings.
 
         Raises:
             ValueError: a value that cannot work; the message names the field and the arm.
@@ -43,29 +52,28 @@ class Arm:
             catalog.check(config.data, config.env)
         except ValueError as error:
             raise ValueError(f"arm {self.name}: {error}") from None
-        return config
+        return Job(self.name, config, self.pretrained)
 
 
-def carry_out(
-    arms: Sequence[Arm], preset: str, num_seeds: int, folder: Path, cache_dir: Path, console: Console
-) -> None:
-    """Runs what is not finished of `arms`, in their order; what was cut off goes on where it was.
+def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console) -> None:
+    """Runs what is not finished of `jobs`, in their order; what was cut off goes on where it was.
+
+    Jobs that differ in numbers alone go through the same compiled programs.
 
     Raises:
-        ValueError: a setting that cannot work, before anything runs; or a run in `folder` that was made
-            with other settings.
+        ValueError: a run in `folder` that was made with other settings.
     """
-    configs = [arm.config(preset, num_seeds) for arm in arms]
-    for number, (arm, config) in enumerate(zip(arms, configs, strict=True), start=1):
-        run_dir = folder / arm.name
-        console.say(f"run {number} of {len(arms)}: {arm.name}")
+    workshop = Workshop()
+    for number, job in enumerate(jobs, start=1):
+        run_dir = folder / job.name
+        console.say(f"run {number} of {len(jobs)}: {job.name}")
         if is_finished(run_dir):
-            open_folder(config, run_dir, resume=True)
+            open_folder(job.config, run_dir, resume=True)
             console.say("finished before")
             continue
-        source = None if arm.pretrained is None else folder / arm.pretrained
+        source = None if job.pretrained is None else folder / job.pretrained
         options = RunOptions(run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source)
-        Run(config, options, console).train()
+        Run(job.config, options, console, workshop).train()
 
 
 def is_finished(run_dir: Path) -> bool:

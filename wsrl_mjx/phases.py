@@ -141,14 +141,22 @@ def _sum(metrics: Metrics) -> Metrics:
 Chunk = Callable[[Phase, Any, TrainState, Clock], tuple[TrainState, Clock, Metrics]]
 
 
-def make_chunk(length: int) -> Chunk:
-    """Returns a jitted function that advances all seeds by `length` steps of a phase.
+def member_axes(phase: Any) -> Any:
+    """Returns `vmap`'s axes for a bundle of hyper-parameters: 0 where members differ, None where they agree.
 
-    Its state has a leading S axis and is donated; `shared` and the clock have none. Metrics come back as
-    averages over the chunk, [S].
+    A hyper-parameter is a scalar; one that has an axis has a value for each member.
+    """
+    return jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, phase)
+
+
+def make_chunk(length: int) -> Chunk:
+    """Returns a jitted function that advances all members by `length` steps of a phase.
+
+    Its state has a leading axis of members and is donated, and so has every hyper-parameter in which members
+    differ; `shared` and the clock have none. Metrics come back as averages over the chunk, [M].
     """
 
-    def one_seed(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock):
         def body(carry: tuple[TrainState, Clock, Metrics], _: None):
             state, clock, totals = carry
             state, clock, metrics = phase.step(shared, state, clock)
@@ -157,5 +165,8 @@ def make_chunk(length: int) -> Chunk:
         start = (state, clock, zero_metrics(phase.metric_names))
         return jax.lax.scan(body, start, length=length)[0]
 
-    over_seeds = jax.vmap(one_seed, in_axes=(None, None, 0, None), out_axes=(0, None, 0))
-    return jax.jit(over_seeds, donate_argnames="state")
+    def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+        axes = (member_axes(phase), None, 0, None)
+        return jax.vmap(one_member, in_axes=axes, out_axes=(0, None, 0))(phase, shared, state, clock)
+
+    return jax.jit(all_members, donate_argnames="state")

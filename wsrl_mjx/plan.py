@@ -1,14 +1,18 @@
 """The resolved plan of a run, shown before anything compiles: phases, steps, sizes, memory."""
 
+import os
 from typing import Any
 
 import jax
 
 from envs.base import Environment
-from wsrl_mjx.config import Config
+from wsrl_mjx import members, recipes
+from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console, size
 from wsrl_mjx.recipes import Recipe
 from wsrl_mjx.types import Transition
+
+USABLE = 0.7  # share of the memory that is planned with: programs need room of their own
 
 
 def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> None:
@@ -29,6 +33,8 @@ def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> 
         ["fine-tuning", f"{fine_tuning:,}", "env steps", f"sac, {updates}"],
     ]
     seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"
+    if config.points:
+        seeds = f"{len(config.points)} grid points x {seeds} side by side"
     world = " ".join([config.env, *config.env_options])
     console.table(f"Plan: {world}, preset {config.preset}, {seeds}", ["phase", "count", "of", "how"], rows)
     width = "-".join(map(str, agent.critic_hidden))
@@ -42,18 +48,44 @@ def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> 
 
 
 def memory(config: Config, env: Environment, recipe: Recipe) -> dict[str, int]:
-    """Returns the bytes of what stays on the device, for all seeds, without computing anything."""
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    begun = jax.eval_shape(recipe.begin, key)
-    switched = jax.eval_shape(recipe.switch, begun)
+    """Returns the bytes of what stays on the device, for all members, without computing anything."""
+    count = len(members.of(config))
+    begun = jax.eval_shape(
+        recipe.begin_all, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
+    )
+    switched = jax.eval_shape(recipe.switch_all, begun)
     row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
-    seeds = config.num_seeds
     return {
         "dataset (until the switch)": bytes_of(row) * config.data.dataset_size,
-        "replay": bytes_of(switched.buffer) * seeds,
-        "learner": bytes_of(begun.agent) * seeds,
-        "environments": bytes_of(switched.env) * seeds,
+        "replay": bytes_of(switched.buffer),
+        "learner": bytes_of(begun.agent),
+        "environments": bytes_of(switched.env),
     }
+
+
+def members_at_once(config: Config, env: Environment) -> int:
+    """Returns how many members' memory fits beside the dataset on this device, 1 at least.
+
+    Raises:
+        ValueError: one member alone does not fit.
+    """
+    single = replace_flat(members.at_points(config)[0], {"num_seeds": 1})
+    parts = memory(single, env, recipes.wsrl(single, env))
+    data = parts.pop("dataset (until the switch)")
+    room, each = USABLE * device_bytes() - data, sum(parts.values())
+    if room < each:
+        raise ValueError(
+            f"replay_capacity {single.online.replay_capacity:,} and dataset_size "
+            f"{single.data.dataset_size:,} need {size(data + each)} for one member, of "
+            f"{size(device_bytes())} on this device, of which {USABLE:.0%} are planned with: choose less"
+        )
+    return int(room // each)
+
+
+def device_bytes() -> int:
+    """Returns the memory of the device that computes: an accelerator's own, or the machine's."""
+    stats = jax.local_devices()[0].memory_stats() or {}
+    return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def bytes_of(tree: Any) -> int:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 import envs
 from envs.base import Environment
-from wsrl_mjx import behaviors, recipes
+from wsrl_mjx import behaviors, members, recipes
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, from_saved
@@ -121,10 +121,11 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     kept = Checkpoints(folder)
     meta = kept.meta(index)
     phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)
-    like = jax.eval_shape(jax.vmap(recipe.begin), jax.random.split(jax.random.key(0), config.num_seeds))
+    all_members = members.of(config)
+    like = jax.eval_shape(recipe.begin_all, jax.random.split(jax.random.key(0), len(all_members)))
     part = recipe.pretrain
     if phase == "online":
-        like, part = jax.eval_shape(jax.vmap(recipe.switch), like), recipe.online
+        like, part = jax.eval_shape(recipe.switch_all, like), recipe.online
     state, _ = kept.restore(index, (like, Clock.zero()))
     kept.close()
     steps = "online" if phase == "online" else "gradient"
@@ -132,7 +133,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
         title=f"{run_dir}, after {done:,} {steps} steps",
         short=f"{steps}-{done}",
         env=env,
-        labels=tuple(f"seed {seed}" for seed in config.seeds),
+        labels=tuple(member.label for member in all_members),
         params=part.algorithm.hand_over(state.agent).actor.params,
         decide=_decide_with(recipe.online.algorithm),
     )

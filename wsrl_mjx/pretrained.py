@@ -24,6 +24,7 @@ def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any
             "offline": asdict(config.offline),
             "agent": asdict(config.agent),
             "seeds": [config.seed, config.num_seeds],
+            "points": config.points,
         }
     )
 

@@ -10,18 +10,22 @@ import jax.numpy as jnp
 from flax import struct
 
 from envs.base import Environment
-from wsrl_mjx import networks, replay, rollout
+from wsrl_mjx import members, networks, replay, rollout
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.cql import CQL
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.config import Config
-from wsrl_mjx.phases import Online, OnlineShared, Pretrain
+from wsrl_mjx.phases import Online, OnlineShared, Pretrain, member_axes
 from wsrl_mjx.types import Key, TrainState, Transition
 
 
 class Recipe(struct.PyTreeNode):
-    """The two phases of one experiment and what the online one reads."""
+    """The two phases of one experiment and what the online one reads.
+
+    `begin` and `switch` are one member's; a recipe whose members differ in a hyper-parameter (`side_by_side`)
+    has `begin_all` and `switch_all` alone.
+    """
 
     pretrain: Pretrain
     online: Online
@@ -29,22 +33,22 @@ class Recipe(struct.PyTreeNode):
     replay_capacity: int = struct.field(pytree_node=False)
 
     def begin(self, key: Key) -> TrainState:
-        """Returns one seed before pretraining: fresh networks, no environment, no buffer."""
+        """Returns one member before pretraining: fresh networks, no environment, no buffer."""
         key_agent, key_run = jax.random.split(key)
         row = self._row()
         agent = self.pretrain.algorithm.init(key_agent, row.obs, row.action)
         return TrainState(agent=agent, env=None, buffer=None, key=key_run)
 
     def begin_all(self, keys: Key) -> TrainState:
-        """Returns all seeds [S] before pretraining. Not to be compiled: see docs/results.md.
+        """Returns all members [M] before pretraining. Not to be compiled: see docs/results.md.
 
         As one program the many independent QR decompositions of the orthogonal initialisation can leave XLA's
         CPU threads waiting for each other forever; operation by operation they do not.
         """
-        return jax.vmap(self.begin)(keys)
+        return jax.vmap(Recipe.begin, in_axes=(member_axes(self), 0))(self, keys)
 
     def switch(self, pretrained: TrainState) -> TrainState:
-        """Returns one seed at the start of fine-tuning (WSRL, Zhou et al. 2024, section 5).
+        """Returns one member at the start of fine-tuning (WSRL, Zhou et al. 2024, section 5).
 
         Actor, critics, targets, temperature and their optimizers' states go on; of the data nothing does. The
         buffer starts empty, and because no update comes before `warmup_steps`, the policy that fills it first
@@ -58,8 +62,23 @@ class Recipe(struct.PyTreeNode):
             key=key,
         )
 
+    def switch_all(self, pretrained: TrainState) -> TrainState:
+        """Returns all members [M] at the start of fine-tuning."""
+        return jax.vmap(Recipe.switch, in_axes=(member_axes(self), 0))(self, pretrained)
+
     def _row(self) -> Transition:
         return Transition.empty(self.online.env.obs_size, self.online.env.action_size)
+
+
+def side_by_side(config: Config, env: Environment) -> Recipe:
+    """Returns the recipe of all members: constants in which grid points differ are [M], others scalars."""
+
+    def together(*values: jax.Array) -> jax.Array:
+        if len({float(value) for value in values}) == 1:
+            return values[0]
+        return jnp.repeat(jnp.stack(values), config.num_seeds)
+
+    return jax.tree.map(together, *(wsrl(single, env) for single in members.at_points(config)))
 
 
 def wsrl(config: Config, env: Environment) -> Recipe:

@@ -9,15 +9,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from envs.base import ReferenceScores
-from wsrl_mjx import maze_picture
+from wsrl_mjx import comparison, maze_picture
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console, duration
+from wsrl_mjx.curves import curve, of_point
+from wsrl_mjx.members import Member
 from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
 PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relative to the online part
-
-Curve = tuple[np.ndarray, np.ndarray]  # steps [T], values [T, S]
 
 
 def write(
@@ -26,7 +26,10 @@ def write(
     """Writes summary.json and learning_curve.png into the run folder, and prints the table."""
     rows = read_metrics(path)
     summary = summarize(rows, config, reference, facts)
-    figure = learning_curve(rows, config, reference, facts["behavior_return"])
+    if config.points:
+        figure = comparison.figure(comparison.read_points(path), _title(config))
+    else:
+        figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / "learning_curve.png", dpi=130)
     pictures = ["learning_curve.png"]
     looks = maze_picture.read(path)
@@ -41,40 +44,20 @@ def write(
     console.say(f"written to {path}: summary.json, {', '.join(pictures)}, metrics.csv, checkpoints")
 
 
-def curve(rows: list[Row], phase: str, name: str) -> Curve:
-    """Returns one metric of one phase over its steps; seeds without a row at a step are NaN there."""
-    chosen = [(step, seed, value) for p, step, seed, n, value in rows if p == phase and n == name]
-    steps = sorted({step for step, _, _ in chosen})
-    seeds = sorted({seed for _, seed, _ in chosen})
-    values = np.full((len(steps), len(seeds)), np.nan)
-    row_of, column_of = {s: i for i, s in enumerate(steps)}, {s: i for i, s in enumerate(seeds)}
-    for step, seed, value in chosen:
-        values[row_of[step], column_of[seed]] = value
-    return np.array(steps), values
-
-
 def summarize(
     rows: list[Row], config: Config, reference: ReferenceScores | None, facts: dict[str, Any]
 ) -> dict[str, Any]:
-    """Returns the run in numbers: per seed, and the cost."""
-    steps, returns = curve(rows, "online", "eval/return")
-    after = steps > 0
-    milestones = {
-        "pretrained": returns[0],
-        "lowest_after_switch": returns[after].min(axis=0),
-        "final": returns[-1],
-    }
-    per_seed = {
-        str(seed): {name: _with_score(values[i], reference) for name, values in milestones.items()}
-        for i, seed in enumerate(config.seeds)
+    """Returns the run in numbers: per seed, of each grid point if there are any, and the cost."""
+    by_point = {
+        point: _milestones(of_point(rows, point), config, reference) for point in config.points or ("",)
     }
     online_seconds = facts["seconds"].get("warmup", 0.0) + facts["seconds"].get("fine-tuning", 0.0)
-    online_steps = config.online.online_steps * config.num_seeds
+    online_steps = config.online.online_steps * len(by_point) * config.num_seeds
     return {
         "env": config.env,
         "preset": config.preset,
         "behavior": _with_score(facts["behavior_return"], reference),
-        "seeds": per_seed,
+        **({"points": by_point} if config.points else {"seeds": by_point[""]}),
         "seconds": {name: round(value, 2) for name, value in facts["seconds"].items()},
         "compile_seconds": facts["compile_seconds"],
         "online_steps_per_second": round(online_steps / max(online_seconds, 1e-9), 1),
@@ -84,13 +67,41 @@ def summarize(
     }
 
 
+def _milestones(
+    rows: list[Row], config: Config, reference: ReferenceScores | None
+) -> dict[str, dict[str, Any]]:
+    """Returns by seed where one grid point starts, falls to, and ends."""
+    steps, returns = curve(rows, "online", "eval/return")
+    milestones = {
+        "pretrained": returns[0],
+        "lowest_after_switch": returns[steps > 0].min(axis=0),
+        "final": returns[-1],
+    }
+    return {
+        str(seed): {name: _with_score(values[i], reference) for name, values in milestones.items()}
+        for i, seed in enumerate(config.seeds)
+    }
+
+
 def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, console: Console) -> None:
-    """Prints returns before and after, one line a seed, and where the time went."""
+    """Prints returns before and after, one line a member, and where the time went."""
     names = ("pretrained", "lowest_after_switch", "final")
-    header = ["seed", "behavior data", "pretrained", "lowest after the switch", "final"]
+    header = [
+        "member" if "points" in summary else "seed",
+        "behavior data",
+        "pretrained",
+        "lowest after the switch",
+        "final",
+    ]
     show = lambda entry: _show(entry, reference)
     data = show(summary["behavior"])
-    table = [[seed, data, *(show(entry[n]) for n in names)] for seed, entry in summary["seeds"].items()]
+    of_all = {
+        Member(point, int(seed)): entry
+        for point, seeds in summary.get("points", {"": summary.get("seeds")}).items()
+        for seed, entry in seeds.items()
+    }
+    name = lambda member: member.label if member.point else str(member.seed)
+    table = [[name(member), data, *(show(entry[n]) for n in names)] for member, entry in of_all.items()]
     title = "Return" if reference is None else f"Return ({reference.quantity})"
     console.table("Success" if reference and reference.of_success else title, header, table)
     spent = ", ".join(f"{name} {duration(value)}" for name, value in summary["seconds"].items())
@@ -116,11 +127,14 @@ def learning_curve(
         left.set_ylabel(reference.quantity if reference else "return")
         _draw(right, config, rows, "critic/q", ORANGE, lambda x: x)
         right.set_ylabel("mean Q on the training batches")
-        title = (
-            f"{config.env}, {config.data.dataset} data, {config.num_seeds} seed(s), preset {config.preset}"
-        )
-        figure.suptitle(f"WSRL: {title}", fontsize=11)
+        figure.suptitle(_title(config), fontsize=11)
     return figure
+
+
+def _title(config: Config) -> str:
+    return (
+        f"WSRL: {config.env}, {config.data.dataset} data, {config.num_seeds} seed(s), preset {config.preset}"
+    )
 
 
 def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, scale: Any) -> None:

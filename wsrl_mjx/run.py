@@ -12,8 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import envs
-from wsrl_mjx import catalog, dataset, held_out, keys, phases, plan, pretrained, recipes, report
+from wsrl_mjx import catalog, dataset, held_out, keys, members, phases, plan, pretrained, recipes, report
 from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, evaluation_points, flat_fields
 from wsrl_mjx.console import Console, size
@@ -21,6 +20,7 @@ from wsrl_mjx.evaluation import Evaluation
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
 from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
+from wsrl_mjx.workshop import Workshop
 
 
 @dataclass(frozen=True)
@@ -52,24 +52,30 @@ def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
 
 
 class Run:
-    """One experiment under way: settings, programs and writers. The training state is passed around."""
+    """One experiment under way: settings, programs and writers. The training state is passed around.
 
-    def __init__(self, config: Config, options: RunOptions, console: Console) -> None:
+    Runs that are given the same workshop share its compiled programs.
+    """
+
+    def __init__(
+        self, config: Config, options: RunOptions, console: Console, workshop: Workshop | None = None
+    ) -> None:
         self.config, self.options, self.console = config, options, console
-        self.env = envs.make_from_text(config.env, config.env_options)
+        self.workshop = workshop or Workshop()
+        self.members = members.of(config)
+        self.env = self.workshop.env(config)
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
             pretrained.check(options.pretrained, self._identity())
         self.folder = open_folder(config, options.run_dir, options.resume)
         self.facts = Facts()
-        self.recipe = recipes.wsrl(config, self.env)
+        self.recipe = recipes.side_by_side(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
         self.evaluation = Evaluation(
             self.env, self.recipe.online.algorithm, config, options.run_dir, self._compiled
         )
         self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
         self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
-        self._programs: dict[str, Any] = {}
 
     # -- phases -------------------------------------------------------------------------------------------
 
@@ -79,7 +85,7 @@ class Run:
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._pretrain(state, clock, step)
-            state = jax.jit(jax.vmap(self.recipe.switch))(state)
+            state = jax.jit(self.recipe.switch_all)(state)
             clock, step = Clock.zero(), 0
             self._evaluate_online(state, 0)
         if step < self.config.online.online_steps:
@@ -103,7 +109,7 @@ class Run:
         self.folder.cut_metrics(meta["metrics_size"])
         like = jax.eval_shape(self.recipe.begin_all, self._keys())
         if meta["phase"] == "online":
-            like = jax.eval_shape(jax.vmap(self.recipe.switch), like)
+            like = jax.eval_shape(self.recipe.switch_all, like)
         state, clock = self.checkpoints.restore(newest, (like, Clock.zero()))
         self.console.say(f"resuming in {meta['phase']} at step {meta['step']:,}")
         return meta["phase"], meta["step"], state, clock
@@ -199,7 +205,7 @@ class Run:
         spent = {"seconds": self.facts.seconds, "compile_seconds": self.facts.compile_seconds}
         self.facts = Facts(**meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
         self.facts.pretraining_from = str(source or "the cache")
-        self.folder.append((row[0], row[1], row[2], row[3], row[4]) for row in meta["rows"])
+        self.folder.append(Row(*row) for row in meta["rows"])
         self.console.say(
             f"pretraining: found finished in {source or 'the cache'}; its {self.facts.dataset_rows:,} "
             "rows of offline data are not loaded"
@@ -209,7 +215,7 @@ class Run:
     def _keep_pretrained(self, state: TrainState, clock: Clock) -> None:
         """Saves the pretrained state in the run and in the cache, for runs that share it."""
         wanted = self._identity()
-        rows = [list(row) for row in read_metrics(self.folder.path) if row[0] == "pretrain"]
+        rows = [list(row) for row in read_metrics(self.folder.path) if row.phase == "pretrain"]
         folders = [
             self.folder.path / pretrained.FOLDER,
             pretrained.cache_folder(self.options.cache_dir, wanted),
@@ -227,7 +233,7 @@ class Run:
         return self._evaluate_and_log("online", step, state)
 
     def _evaluate_and_log(self, phase: str, step: int, state: TrainState) -> str:
-        """Measures every seed's agent; returns the score as text."""
+        """Measures every member's agent; returns the score as text."""
         algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
         agent = algorithm.hand_over(state.agent)
         began, compiled = time.perf_counter(), sum(self.facts.compile_seconds.values())
@@ -247,13 +253,13 @@ class Run:
         self._write(phase, step, values)
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
-        rows: list[Row] = [
-            (phase, step, seed, name, float(by_seed[index]))
-            for name, by_seed in values.items()
-            for index, seed in enumerate(self.config.seeds)
-            if not np.isnan(by_seed[index])
-        ]
-        self.folder.append(rows)
+        """Appends values [M] by name to the metrics, a row a member."""
+        self.folder.append(
+            Row(phase, step, member.seed, name, float(value), member.point)
+            for name, of_all in values.items()
+            for member, value in zip(self.members, of_all, strict=True)
+            if not np.isnan(value)
+        )
 
     def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
         meta = {
@@ -270,18 +276,17 @@ class Run:
 
     def _compiled(self, what: str, jitted: Any, *args: Any) -> Any:
         """Compiles a program once, ahead of its first call, so that its time is known and shown."""
-        if what not in self._programs:
-            began = time.perf_counter()
-            with self.console.compiling(what):
-                self._programs[what] = jitted.lower(*args).compile()
-            self.facts.compile_seconds[what] = round(time.perf_counter() - began, 2)
-        return self._programs[what]
+        program, seconds = self.workshop.compiled(self.config, what, jitted, args, self.console.compiling)
+        if seconds:
+            self.facts.compile_seconds[what] = round(seconds, 2)
+        return program
 
     def _spent(self, phase: str, began: float) -> None:
         self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + time.perf_counter() - began
 
     def _keys(self) -> Key:
-        return jax.vmap(lambda seed: keys.of(seed, Purpose.TRAINING))(jnp.asarray(self.config.seeds))
+        seeds = jnp.asarray([member.seed for member in self.members])
+        return jax.vmap(lambda seed: keys.of(seed, Purpose.TRAINING))(seeds)
 
     def _show_return(self, value: float) -> str:
         return f"return {value:,.0f}" if self.env.reference is None else self.env.reference.show(value)

@@ -7,12 +7,12 @@ import platform
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 from tensorboardX import SummaryWriter
 
-COLUMNS = ("phase", "step", "seed", "name", "value")
+COLUMNS = ("phase", "step", "seed", "name", "value", "point")
 PACKAGES = (
     "wsrl_mjx",
     "jax",
@@ -26,7 +26,16 @@ PACKAGES = (
     "numpy",
 )
 
-Row = tuple[str, int, int, str, float]  # one line of metrics.csv
+
+class Row(NamedTuple):
+    """One line of metrics.csv."""
+
+    phase: str
+    step: int
+    seed: int
+    name: str
+    value: float
+    point: str = ""  # of the grid; empty where the run has none
 
 
 class RunFolder:
@@ -86,9 +95,10 @@ class RunFolder:
         """Appends to metrics.csv and to the TensorBoard events."""
         with self.metrics_path.open("a", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
-            for phase, step, seed, name, value in rows:
-                writer.writerow((phase, step, seed, name, repr(value)))
-                self._events_of(phase).add_scalar(f"{name}/seed{seed}", value, step)
+            for row in rows:
+                writer.writerow(row._replace(value=repr(row.value)))
+                member = f"{row.point}/seed{row.seed}".removeprefix("/")
+                self._events_of(row.phase).add_scalar(f"{row.name}/{member}", row.value, row.step)
 
     def metrics_size(self) -> int:
         """Returns the bytes in metrics.csv; a checkpoint remembers them."""
@@ -104,8 +114,8 @@ class RunFolder:
         with self.metrics_path.open("r+b") as file:
             file.truncate(size)
         self._events_kept = {}
-        for phase, step, *_ in read_metrics(self.path):
-            self._events_kept[phase] = max(step, self._events_kept.get(phase, 0))
+        for row in read_metrics(self.path):
+            self._events_kept[row.phase] = max(row.step, self._events_kept.get(row.phase, 0))
 
     def close(self) -> None:
         """Flushes the events."""
@@ -158,7 +168,7 @@ def read_metrics(path: Path) -> list[Row]:
     """Returns the rows of a run's metrics.csv."""
     with (path / "metrics.csv").open(newline="") as file:
         return [
-            (r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]))
+            Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
             for r in csv.DictReader(file)
         ]
 

@@ -7,11 +7,13 @@ import difflib
 import math
 from typing import Any
 
+from wsrl_mjx import members
 from wsrl_mjx.config import OFFLINE_ALGOS, AgentConfig, Config, flat_fields
 
 
 def validate(config: Config) -> None:
     """Raises ValueError for the first field that cannot work, naming it, its value and the choices."""
+    _check_points(config)
     _check_counts(config)
     _check_rates(config)
     _check_choices(config)
@@ -19,6 +21,22 @@ def validate(config: Config) -> None:
     _check_updates(config)
     _check_lengths(config)
     _check_chunks(config)
+
+
+def _check_points(config: Config) -> None:
+    if len(set(config.points)) < len(config.points):
+        raise ValueError(f"points must be different from each other, got {config.points}")
+    if len({tuple(members.parse(point)) for point in config.points}) > 1:
+        raise ValueError(f"points must all name the same settings, got {config.points}")
+    if not config.points:
+        return
+    settings = members.at_points(config)
+    for single in settings:
+        validate(single)
+    if len({single.offline.cloning_weight == 0.0 for single in settings}) > 1:
+        raise ValueError(
+            "points cannot mix a cloning_weight of 0 with others: without it the loss is another"
+        )
 
 
 def _check_counts(config: Config) -> None:

@@ -108,7 +108,7 @@ def test_a_run_folder_that_exists_is_never_touched(
 def test_a_resume_with_another_config_shows_what_differs(
     refused: Callable[[list[str]], str], workplace: Path
 ) -> None:
-    config = cli.parse(SMOKE).config
+    config = cli.parse(SMOKE, cli.Command).config
     RunFolder.create(workplace / "run", flat_fields(config))
     said = refused([*SMOKE, "--run-dir", "run", "--resume", "--utd", "2", "--seed", "7"])
     assert "run-dir run was made with another config" in said
@@ -186,18 +186,20 @@ def test_a_folder_without_a_dataset_is_refused(refused: Callable[[list[str]], st
 
 
 def test_flags_override_the_preset_and_nothing_else() -> None:
-    command = cli.parse([*SMOKE, "--warmup-steps", "400", "--critic-hidden", "16", "16", "--run-dir", "x"])
-    plain = cli.parse(SMOKE).config
+    command = cli.parse(
+        [*SMOKE, "--warmup-steps", "400", "--critic-hidden", "16", "16", "--run-dir", "x"], cli.Command
+    )
+    plain = cli.parse(SMOKE, cli.Command).config
     changed = flat_fields(command.config).items() - flat_fields(plain).items()
     assert dict(changed) == {"warmup_steps": 400, "critic_hidden": (16, 16)}
     assert command.run_dir == Path("x") and not command.resume
 
 
 def test_a_preset_is_resolved_and_resume_takes_the_config_of_the_run(workplace: Path) -> None:
-    config = cli.parse([*SMOKE, "--preset", "auto", "--seed", "3"]).config
+    config = cli.parse([*SMOKE, "--preset", "auto", "--seed", "3"], cli.Command).config
     assert config.preset in ("laptop", "paper")
     RunFolder.create(workplace / "run", flat_fields(config))
-    assert cli.parse(["--run-dir", "run", "--resume"]).config == config
+    assert cli.parse(["--run-dir", "run", "--resume"], cli.Command).config == config
 
 
 def test_help_shows_every_setting_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
@@ -205,5 +207,5 @@ def test_help_shows_every_setting_with_its_default(capsys: pytest.CaptureFixture
         cli.main(["--preset", "smoke", "--env", "line", "--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    for name in flat_fields(cli.parse(SMOKE).config):
+    for name in flat_fields(cli.parse(SMOKE, cli.Command).config):
         assert f"--{name.replace('_', '-')}" in text or f"--no-{name.replace('_', '-')}" in text, name

@@ -10,7 +10,7 @@ from wsrl_mjx.comparison import Arm
 from wsrl_mjx.config import flat_fields
 from wsrl_mjx.presets import preset_config
 from wsrl_mjx.pretrained import as_json
-from wsrl_mjx.run_folder import RunFolder
+from wsrl_mjx.run_folder import Row, RunFolder
 
 SUCCESS = {0: (0.0, 0.5), 1000: (0.0, 0.0), 2000: (1.0, 0.5)}  # by step and seed
 
@@ -22,7 +22,7 @@ def run(path: Path, env: str = "pointmaze-umaze", held_out: bool = True) -> Path
         for seed, value in enumerate(returns):
             rows = {"eval/return": value, "eval/score": 100 * value, "critic/q": -value - step}
             rows |= {"held_out/q": -2 * value} if held_out else {}
-            folder.append(("online", step, seed, name, number) for name, number in rows.items())
+            folder.append(Row("online", step, seed, name, number) for name, number in rows.items())
     folder.close()
     return path
 

@@ -13,6 +13,7 @@ from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
 from wsrl_mjx.experiments import Arm
 from wsrl_mjx.run import RunOptions, open_folder
+from wsrl_mjx.workshop import Workshop
 
 ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)
 
@@ -27,8 +28,8 @@ class Recorded:
     done: ClassVar[list[tuple[str, bool, Path | None, Config]]] = []
     cut: ClassVar[str] = ""
 
-    def __init__(self, config: Config, options: RunOptions, console: Console) -> None:
-        del console
+    def __init__(self, config: Config, options: RunOptions, console: Console, workshop: Workshop) -> None:
+        del console, workshop
         self.config, self.options = config, options
 
     def train(self) -> None:
@@ -55,7 +56,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
 
 
 def carry_out(arms: list[Arm], tmp_path: Path) -> None:
-    experiments.carry_out(arms, "smoke", 2, tmp_path / "out", tmp_path / "cache", Console())
+    jobs = [arm.job("smoke", 2) for arm in arms]
+    experiments.carry_out(jobs, tmp_path / "out", tmp_path / "cache", Console())
 
 
 def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:

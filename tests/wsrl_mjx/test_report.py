@@ -6,6 +6,7 @@ import pytest
 from envs.base import ReferenceScores
 from wsrl_mjx import report
 from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.curves import curve
 from wsrl_mjx.run_folder import Row
 
 CONFIG = replace_flat(Config(), {"num_seeds": 2, "seed": 4, "online_steps": 3000, "warmup_steps": 500})
@@ -23,21 +24,21 @@ RETURNS = {0: (50.0, 60.0), 1000: (20.0, 70.0), 2000: (30.0, 40.0), 3000: (90.0,
 
 def rows() -> list[Row]:
     evaluated = [
-        ("online", step, 4 + index, "eval/return", value)
+        Row("online", step, 4 + index, "eval/return", value)
         for step, pair in RETURNS.items()
         for index, value in enumerate(pair)
     ]
-    before = [("pretrain", 100_000, seed, "eval/return", 25.0) for seed in (4, 5)]
-    q = [("online", 1000, 4, "critic/q", 1.5), ("online", 2000, 4, "critic/q", 2.5)]
+    before = [Row("pretrain", 100_000, seed, "eval/return", 25.0) for seed in (4, 5)]
+    q = [Row("online", 1000, 4, "critic/q", 1.5), Row("online", 2000, 4, "critic/q", 2.5)]
     return [*before, *evaluated, *q]
 
 
 def test_a_curve_has_a_row_for_each_step_and_a_column_for_each_seed() -> None:
-    steps, values = report.curve(rows(), "online", "eval/return")
+    steps, values = curve(rows(), "online", "eval/return")
     np.testing.assert_array_equal(steps, [0, 1000, 2000, 3000])
     np.testing.assert_array_equal(values, list(RETURNS.values()))
-    missing = [*rows(), ("online", 2000, 5, "critic/q", 7.0)]
-    np.testing.assert_array_equal(report.curve(missing, "online", "critic/q")[1], [[1.5, np.nan], [2.5, 7.0]])
+    missing = [*rows(), Row("online", 2000, 5, "critic/q", 7.0)]
+    np.testing.assert_array_equal(curve(missing, "online", "critic/q")[1], [[1.5, np.nan], [2.5, 7.0]])
 
 
 def test_the_summary_has_each_seeds_milestones_and_the_cost() -> None:

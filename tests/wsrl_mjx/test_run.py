@@ -19,6 +19,7 @@ from wsrl_mjx.console import Console
 from wsrl_mjx.run import Run, RunOptions
 from wsrl_mjx.run_folder import COLUMNS, Row, read_metrics
 from wsrl_mjx.validation import validate
+from wsrl_mjx.workshop import Workshop
 
 LINE = probe(Line)
 OFFLINE, ONLINE, WARMUP = 40, 40, 20
@@ -31,7 +32,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 
 
-PROGRAMS: dict[int, dict[str, Any]] = {}  # by number of seeds and name
+WORKSHOP = Workshop()
 
 
 class CutOffError(Exception):
@@ -44,15 +45,7 @@ class Watched(Run):
     def __init__(self, config: Config, options: RunOptions, cut: tuple[str, int] | None = None) -> None:
         self.said = io.StringIO()
         self.cut, self.data, self.last = cut, None, None
-        super().__init__(config, options, Console(RichConsole(file=self.said, width=200)))
-
-    def _compiled(self, what: str, jitted: Any, *args: Any) -> Any:
-        """Takes a program from an earlier run of these tests: they differ in numbers, not in shapes."""
-        shared = PROGRAMS.setdefault(self.config.num_seeds, {})
-        if what in shared:
-            self._programs[what] = shared[what]
-        shared[what] = super()._compiled(what, jitted, *args)
-        return shared[what]
+        super().__init__(config, options, Console(RichConsole(file=self.said, width=200)), WORKSHOP)
 
     def _load_data(self) -> Any:
         self.data = super()._load_data()
@@ -112,7 +105,7 @@ def folder(run: Run) -> Path:
 
 
 def values(rows: list[Row], phase: str, name: str) -> dict[tuple[int, int], float]:
-    return {(step, seed): value for p, step, seed, n, value in rows if (p, n) == (phase, name)}
+    return {(row.step, row.seed): row.value for row in rows if (row.phase, row.name) == (phase, name)}
 
 
 # -- what a run leaves ------------------------------------------------------------------------------------

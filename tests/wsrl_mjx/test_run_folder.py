@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from wsrl_mjx.run_folder import RunFolder, check_free, read_config, read_metrics
+from wsrl_mjx.run_folder import Row, RunFolder, check_free, read_config, read_metrics
 
 CONFIG = {"seed": 0, "utd": 4.0}
-ROWS = [("online", 10, 0, "critic/q", 0.1), ("online", 10, 1, "critic/q", 1 / 3)]
+ROWS = [Row("online", 10, 0, "critic/q", 0.1), Row("online", 10, 1, "critic/q", 1 / 3)]
 
 
 @pytest.fixture
@@ -49,13 +49,13 @@ def events(path: Path) -> list[Event]:
 
 
 def test_tensorboard_forgets_what_comes_again_after_a_resume(folder: RunFolder) -> None:
-    folder.append([("pretrain", 400, 0, "critic/q", 1.0), *ROWS])
+    folder.append([Row("pretrain", 400, 0, "critic/q", 1.0), *ROWS])
     remembered = folder.metrics_size()
-    folder.append([("online", 20, 0, "critic/q", 2.0)])
+    folder.append([Row("online", 20, 0, "critic/q", 2.0)])
     folder.close()
     resumed = RunFolder.reopen(folder.path, CONFIG, defaults={})
     resumed.cut_metrics(remembered)
-    resumed.append([("online", 20, 0, "critic/q", 3.0)])
+    resumed.append([Row("online", 20, 0, "critic/q", 3.0)])
     resumed.close()
     online = events(folder.path / "tensorboard" / "online")
     told = [event.step for event in online if event.session_log.status == SessionLog.START]
@@ -102,3 +102,9 @@ def test_what_exists_is_not_free_and_a_free_name_is_given(tmp_path: Path) -> Non
 def test_where_there_is_no_run_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"holds no run: config.json is missing"):
         read_config(tmp_path)
+
+
+def test_the_grid_point_of_a_row_comes_back(folder: RunFolder) -> None:
+    row = Row("online", 10, 0, "critic/q", 0.1, "actor_lr=1e-4,cql_alpha=5")
+    folder.append([row, ROWS[0]])
+    assert read_metrics(folder.path) == [row, ROWS[0]] and ROWS[0].point == ""

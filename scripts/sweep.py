@@ -1,0 +1,137 @@
+"""Trains a grid of settings, times seeds, and shows where every grid point ends.
+
+    python scripts/sweep.py --env ant --num-seeds 16 --sweep actor_lr=1e-4,3e-4 --sweep warmup_steps=0,5000
+
+Settings that an update multiplies by are trained side by side in one program; others one after another. All
+other flags are those of scripts/train.py. With --resume and --run-dir it goes on where it was cut off.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tyro
+
+import envs
+from wsrl_mjx import cli, comparison, experiments, plan, sweep, sweep_report
+from wsrl_mjx.cli import Command
+from wsrl_mjx.console import Console
+from wsrl_mjx.run import open_folder
+from wsrl_mjx.sweep import Part
+
+GRID = "sweep.json"  # beside the config that all members share
+
+
+@dataclass(frozen=True)
+class SweepCommand(Command):
+    """Warm-start RL over a grid of settings, times seeds."""
+
+    sweep: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A setting and its values, such as actor_lr=1e-4,3e-4; may be given several times."""
+    members_at_once: int | None = None
+    """Members (grid points times seeds) in one program; unset: as many as the memory holds."""
+    share: str = "1/1"
+    """Which share of the runs to carry out here, such as 2/8 for the second of eight machines."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parses, checks, trains, draws; bad input ends with one message and exit code 2."""
+    cli.start(arguments, SweepCommand, carry_out)
+
+
+def carry_out(command: SweepCommand, console: Console) -> None:
+    """Carries the sweep out, or goes on with it.
+
+    Raises:
+        ValueError: a grid, a number of members or a share that cannot work, before anything is written.
+    """
+    if command.resume:
+        command = remembered(command)
+    parts = plan_parts(command)
+    mine = parts[slice(*share(command.share, len(parts)))]
+    folder = command.run_dir or cli.free_run_dir(command.config, "-sweep")
+    show(console, parts, folder)
+    open_folder(command.config, folder, command.resume)
+    keep_grid(folder, command)
+    experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console)
+    arms = sweep_report.read(folder, parts)
+    config = command.config
+    title = f"WSRL: {config.env}, {config.data.dataset} data, preset {config.preset}"
+    written = sweep_report.write(folder, arms, title)
+    console.say(comparison.markdown(written.table))
+    console.say(f"written to {folder}: {', '.join(written.files)}, and a run folder for each program's run")
+
+
+def plan_parts(command: SweepCommand) -> list[Part]:
+    """Returns the runs, with as many members each as asked for, or as the memory holds.
+
+    Raises:
+        ValueError: see `sweep.parse`, `sweep.parts` and `plan.members_at_once`.
+    """
+    at_once = command.members_at_once
+    if at_once is not None and at_once < 1:
+        raise ValueError(f"members_at_once must be a positive integer, got {at_once}")
+    if command.config.points:
+        raise ValueError(f"points are made by --sweep here, got {command.config.points}")
+    if command.pretrained is not None:
+        raise ValueError("pretrained is for one run; a sweep's runs share pretrainings through the cache")
+    axes = [sweep.parse(text) for text in command.sweep]
+    whole = sweep.parts(command.config, axes, None)
+    if at_once is None:
+        env = envs.make_from_text(command.config.env, command.config.env_options)
+        at_once = min(plan.members_at_once(part.config, env) for part in whole)
+    return sweep.parts(command.config, axes, at_once)
+
+
+def share(text: str, count: int) -> tuple[int, int]:
+    """Returns the first and the end of the runs, of `count`, that are this machine's.
+
+    Raises:
+        ValueError: not such as 2/8.
+    """
+    number, _, machines = text.partition("/")
+    if not (number.isdecimal() and machines.isdecimal() and 1 <= int(number) <= int(machines)):
+        raise ValueError(f"share must be such as 2/8, the second of eight, got {text!r}")
+    mine, of = int(number), int(machines)
+    return (mine - 1) * count // of, mine * count // of
+
+
+def remembered(command: SweepCommand) -> SweepCommand:
+    """Returns the command with the grid that the sweep was begun with.
+
+    Raises:
+        ValueError: the folder holds no sweep, or another grid was asked for.
+    """
+    assert command.run_dir is not None
+    try:
+        grid = json.loads((command.run_dir / GRID).read_text())
+    except (OSError, json.JSONDecodeError):
+        raise ValueError(f"run-dir {command.run_dir} holds no sweep: {GRID} is missing or damaged") from None
+    axes = tuple(grid["sweep"])
+    if command.sweep not in ((), axes):
+        raise ValueError(f"sweep was {' and '.join(axes)} in {command.run_dir}, now {command.sweep}")
+    return replace(command, sweep=axes, members_at_once=grid["members_at_once"])
+
+
+def keep_grid(folder: Path, command: SweepCommand) -> None:
+    """Writes the grid beside the config, for a resume."""
+    grid = {"sweep": command.sweep, "members_at_once": command.members_at_once}
+    (folder / GRID).write_text(json.dumps(grid, indent=2) + "\n")
+
+
+def show(console: Console, parts: list[Part], folder: Path) -> None:
+    """Prints which members are trained together, and how many programs that takes."""
+    rows = [
+        [str(number), part.label("") or "-", ", ".join(part.config.points) or "-", part.seeds]
+        for number, part in enumerate(parts, start=1)
+    ]
+    console.table("Sweep", ["run", "held", "side by side", "seeds"], rows)
+    count = sweep.programs(parts)
+    console.say(
+        f"{len(parts)} run{'s' if len(parts) > 1 else ''} one after another, through {count} compiled "
+        f"program{'s' if count > 1 else ''} a phase; folder {folder}"
+    )
+
+
+if __name__ == "__main__":
+    main()

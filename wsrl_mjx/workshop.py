@@ -1,0 +1,62 @@
+"""What the runs of one process share: environments, and compiled programs that fit several runs."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+
+import envs
+from envs.base import Environment
+from wsrl_mjx.config import Config, replace_flat
+
+# Numbers that enter a program with its arguments, or only count its calls: runs that differ in nothing else
+# can use each other's.
+NUMBERS = {"seed": 0, "warmup_steps": 0, "online_steps": 0, "offline_steps": 0, "points": ()}
+
+
+class Workshop:
+    """Makes environments and programs, each once."""
+
+    def __init__(self) -> None:
+        self._worlds: dict[Any, Environment] = {}
+        self._programs: dict[Any, Any] = {}
+
+    def env(self, config: Config) -> Environment:
+        """Returns the environment of a run.
+
+        Raises:
+            ValueError: no such environment or option.
+        """
+        key = (config.env, config.env_options)
+        if key not in self._worlds:
+            self._worlds[key] = envs.make_from_text(config.env, config.env_options)
+        return self._worlds[key]
+
+    def compiled(
+        self,
+        config: Config,
+        what: str,
+        jitted: Any,
+        args: tuple[Any, ...],
+        waiting: Callable[[str], AbstractContextManager[Any]],
+    ) -> tuple[Any, float]:
+        """Returns a program and the seconds that compiling it took: 0 where it was there.
+
+        Args:
+            config: of the run; whatever the program holds besides its arguments is decided by it.
+            what: the program's name.
+            jitted: the function.
+            args: what it will be called with.
+            waiting: shown while it compiles.
+        """
+        leaves, structure = jax.tree.flatten(args)
+        shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        key = (replace_flat(config, NUMBERS), what, structure, shapes)
+        if key in self._programs:
+            return self._programs[key], 0.0
+        began = time.perf_counter()
+        with waiting(what):
+            self._programs[key] = jitted.lower(*args).compile()
+        return self._programs[key], time.perf_counter() - began
