@@ -50,6 +50,15 @@ def check_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> N
         obtain(config, env, cache_folder, lambda rows: None)
 
 
+def count_rows(config: DataConfig, env: Environment, cache_folder: Path) -> int | None:
+    """Returns how many rows the dataset has or will have, without reading them.
+
+    A dataset on disk has as many as its card says, whatever size is asked for; None where no card says it.
+    """
+    on_disk = _folder_on_disk(config, env, cache_folder)
+    return config.dataset_size if on_disk is None else _card_of(on_disk).get("transitions")
+
+
 def replay_folder(cache_folder: Path, env_name: str) -> Path:
     """Returns where `scripts/train_behavior.py --save-replay` leaves the medium-replay dataset."""
     return cache_folder / "datasets" / f"{env_name}-medium-replay"
@@ -131,8 +140,7 @@ def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[s
     """Returns everything that decides the rows: a digest where they are on disk, else what makes them."""
     on_disk = _folder_on_disk(config, env, cache_folder)
     if on_disk is not None:
-        card = on_disk / "card.json"
-        return {"digest": json.loads(card.read_text())["digest"] if card.is_file() else None}
+        return {"digest": _card_of(on_disk).get("digest")}
     shipped = behaviors.shipped_folder(env.name)
     made_by = {
         level: waypoints.card(env.name) if level in waypoints.KINDS else behaviors.digest(shipped, level)
@@ -153,6 +161,12 @@ def _is_folder(config: DataConfig) -> bool:
     """Returns whether the dataset is a folder; a name of ours stays a name, whatever lies around here."""
     named = config.dataset in MIXTURES or config.dataset == "medium-replay"
     return not named and Path(config.dataset).is_dir()
+
+
+def _card_of(folder: Path) -> dict[str, Any]:
+    """Returns the card of a dataset on disk; an empty one where the dataset is gone, as after a resume."""
+    card = folder / "card.json"
+    return json.loads(card.read_text()) if card.is_file() else {}
 
 
 def _folder_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> Path | None:

@@ -75,7 +75,8 @@ class Run:
 
     def train(self) -> None:
         """Runs, or goes on with, all phases, and writes the report."""
-        plan.show(self.console, self.config, self.env, self.recipe)
+        rows = catalog.count_rows(self.config.data, self.env, self.options.cache_dir)
+        plan.show(self.console, self.config, self.env, self.recipe, rows)
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._pretrain(state, clock, step)
