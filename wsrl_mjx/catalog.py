@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ MIXTURES: dict[str, tuple[str, ...]] = {
 UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
 
 Progress = Callable[[int], None]  # called with the number of rows collected so far
+Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
+
+
+def compile_when_called(name: str, jitted: Any, *arguments: Any) -> Any:
+    """Returns the jitted function as it is, for callers who keep no account of compilation."""
+    del name, arguments
+    return jitted
 
 
 def check(config: DataConfig, env_name: str) -> None:
@@ -65,7 +73,11 @@ def replay_folder(cache_folder: Path, env_name: str) -> Path:
 
 
 def obtain(
-    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress
+    config: DataConfig,
+    env: Environment,
+    cache_folder: Path,
+    on_progress: Progress,
+    compiled: Compile = compile_when_called,
 ) -> tuple[Dataset, str]:
     """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
 
@@ -80,12 +92,14 @@ def obtain(
     folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
     if (folder / "card.json").is_file():
         return dataset.load(folder, env), "the cache"
-    made = roll_out(config, env, on_progress)
+    made = roll_out(config, env, on_progress, compiled)
     dataset.save(folder, made)
     return made, "fresh rollouts"
 
 
-def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dataset:
+def roll_out(
+    config: DataConfig, env: Environment, on_progress: Progress, compiled: Compile = compile_when_called
+) -> Dataset:
     """Collects the dataset on the device, an equal share by each behaviour of the mixture."""
     levels = MIXTURES[config.dataset]
     parts, policies, done = [], [], 0
@@ -94,7 +108,10 @@ def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dat
         world, controller, card = source(env, level)
         seed = config.dataset_seed * len(levels) + index
         report = lambda rows, before=done: on_progress(before + rows)
-        parts.append(dataset.collect(world, controller, share, config.collect_envs, seed, report))
+        compiled_for = partial(compiled, f"rollouts of {level}")
+        parts.append(
+            dataset.collect(world, controller, share, config.collect_envs, seed, report, compiled_for)
+        )
         policies.append({"level": level, "transitions": share, "card": card})
         done += share
     rows = dataset.concatenate(parts)
