@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import EnvState, first_state
+from envs.checks import check_finite, check_interval, check_limit, check_not_negative
 from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import start_with_normal_velocity
 from envs.simulation import Physics
@@ -36,6 +37,14 @@ class Ant(GymnasiumTask):
     rewarded_speed: float = float("inf")  # m/s, speed beyond it earns nothing more; for behaviours that walk
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m
     reset_noise_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_not_negative("ctrl_cost_weight", self.ctrl_cost_weight)
+        check_finite("healthy_reward", self.healthy_reward)
+        check_limit("rewarded_speed", self.rewarded_speed)
+        check_interval("healthy_z_range", self.healthy_z_range)
+        check_not_negative("reset_noise_scale", self.reset_noise_scale)
+        super().__post_init__()
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""

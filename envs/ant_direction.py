@@ -12,9 +12,16 @@ import jax.numpy as jnp
 from envs.ant import observe
 from envs.ant_symmetry import act_back, heading, see_towards
 from envs.base import EnvState, first_state
+from envs.checks import (
+    check_finite,
+    check_interval,
+    check_limit,
+    check_not_negative,
+    check_positive_int,
+)
 from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import start_with_normal_velocity
-from envs.simulation import Physics, check_positive_int
+from envs.simulation import Physics
 
 METRICS = ("x_velocity",)  # m/s along the direction, mean over the control step
 
@@ -46,6 +53,12 @@ class AntDirection(GymnasiumTask):
 
     def __post_init__(self) -> None:
         check_positive_int("steps_per_direction", self.steps_per_direction)
+        check_limit("rewarded_speed", self.rewarded_speed)
+        check_not_negative("ctrl_cost_weight", self.ctrl_cost_weight)
+        check_finite("healthy_reward", self.healthy_reward)
+        check_not_negative("facing_weight", self.facing_weight)
+        check_interval("healthy_z_range", self.healthy_z_range)
+        check_not_negative("reset_noise_scale", self.reset_noise_scale)
         super().__post_init__()
 
     def reset(self, key: jax.Array) -> EnvState:

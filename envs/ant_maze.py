@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import jax
 
+from envs.checks import check_not_negative
 from envs.locomotion import start_with_normal_velocity
 from envs.maze_task import MazeTask
 from envs.simulation import Physics, gymnasium_model_path
@@ -72,6 +73,10 @@ class AntMaze(MazeTask):
     substeps: int = 5
     goal_radius: float = 0.5
     reset_noise_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_not_negative("reset_noise_scale", self.reset_noise_scale)
+        super().__post_init__()
 
     def model_text(self) -> str:
         """Returns the MJCF."""

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import Environment, EnvState, ReferenceScores
-from envs.simulation import check_positive_int
+from envs.checks import check_positive_int
 
 
 @dataclass(frozen=True, eq=False)

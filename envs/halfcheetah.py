@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import EnvState, first_state
+from envs.checks import check_not_negative
 from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import start_with_normal_velocity
 from envs.simulation import Physics
@@ -28,6 +29,11 @@ class HalfCheetah(GymnasiumTask):
 
     ctrl_cost_weight: float = 0.1
     reset_noise_scale: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_not_negative("ctrl_cost_weight", self.ctrl_cost_weight)
+        check_not_negative("reset_noise_scale", self.reset_noise_scale)
+        super().__post_init__()
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from envs.checks import check_choice
 from envs.maze_maps import MAPS, Cell, MazeMap
-from envs.simulation import check_choice
 
 FAR_BELOW = -50.0  # m, where a box waits whose cell is free
 STARTS = ("evaluation", "play", "diverse")

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import EnvState, ReferenceScores, fingerprint, first_state
+from envs.checks import check_positive, check_positive_int
 from envs.maze import Maze, find_map, make_maze, start_cells
 from envs.maze_maps import Cell
-from envs.simulation import Physics, Simulation, check_positive_int, load_model
+from envs.simulation import Physics, Simulation, load_model
 
 METRICS = ("success",)  # 1 in the step that reaches the goal
 
@@ -24,7 +25,8 @@ class MazeTask(ABC):
     Observation: the body's, its x and y first, then the goal's x and y.
 
     Raises:
-        ValueError: an unknown maze or kind of starts, a start or goal in a wall, or start equal to goal.
+        ValueError: an unknown maze or kind of starts, a start or goal in a wall, start equal to goal, or a
+            number that cannot work.
     """
 
     body: ClassVar[str]
@@ -50,8 +52,7 @@ class MazeTask(ABC):
     def __post_init__(self) -> None:
         drawn = find_map(self.maze)
         check_positive_int("substeps", self.substeps)
-        if not 0.0 < self.goal_radius < float("inf"):
-            raise ValueError(f"goal_radius is {self.goal_radius}; it must be a positive number of metres")
+        check_positive("goal_radius", self.goal_radius)
         if not 0.0 <= self.start_noise < 0.5:
             raise ValueError(
                 f"start_noise is {self.start_noise}; it must be at least 0 and below half a cell"

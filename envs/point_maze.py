@@ -13,6 +13,7 @@ from typing import ClassVar
 import jax
 import jax.numpy as jnp
 
+from envs.checks import check_positive
 from envs.maze_task import MazeTask
 from envs.simulation import Physics
 
@@ -63,6 +64,10 @@ class PointMaze(MazeTask):
     substeps: int = 5
     goal_radius: float = 0.45
     speed_limit: float = 5.0  # m/s, on each axis
+
+    def __post_init__(self) -> None:
+        check_positive("speed_limit", self.speed_limit)
+        super().__post_init__()
 
     def model_text(self) -> str:
         """Returns the MJCF."""

@@ -12,13 +12,13 @@ import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import mujoco
 from flax import struct
 
+from envs.checks import check_choice, check_positive_int
 from envs.quiet_mjx import mjx
 
 INTEGRATORS = {
@@ -171,15 +171,3 @@ def _compile(mjcf: str) -> mujoco.MjModel:
     mujoco.mj_setTotalmass(model, float(total_mass.group(1)))
     mujoco.mj_setConst(model, mujoco.MjData(model))
     return model
-
-
-def check_choice(field: str, value: Any, choices: Any) -> None:
-    """Raises a ValueError that names the field, the value and the choices unless `value` is a choice."""
-    if value not in choices:
-        raise ValueError(f"{field} is {value!r}; choose one of {', '.join(sorted(choices))}")
-
-
-def check_positive_int(field: str, value: Any) -> None:
-    """Raises a ValueError that names the field and the value unless `value` is a positive integer."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{field} is {value!r}; it must be a positive integer")

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import EnvState, first_state
+from envs.checks import check_finite, check_interval, check_not_negative
 from envs.gymnasium_task import GymnasiumTask
 from envs.locomotion import inside, observe_planar_walker, start_with_uniform_velocity
 
@@ -30,6 +31,14 @@ class Walker2d(GymnasiumTask):
     healthy_z_range: tuple[float, float] = (0.8, 2.0)  # m, bounds excluded
     healthy_angle_range: tuple[float, float] = (-1.0, 1.0)  # rad, bounds excluded
     reset_noise_scale: float = 5e-3
+
+    def __post_init__(self) -> None:
+        check_not_negative("ctrl_cost_weight", self.ctrl_cost_weight)
+        check_finite("healthy_reward", self.healthy_reward)
+        check_interval("healthy_z_range", self.healthy_z_range)
+        check_interval("healthy_angle_range", self.healthy_angle_range)
+        check_not_negative("reset_noise_scale", self.reset_noise_scale)
+        super().__post_init__()
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""

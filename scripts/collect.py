@@ -9,7 +9,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -19,7 +19,7 @@ from wsrl_mjx.cli import fail
 from wsrl_mjx.config import DataConfig
 from wsrl_mjx.console import Console
 from wsrl_mjx.domains import domain_of
-from wsrl_mjx.presets import check_env
+from wsrl_mjx.presets import check_env, env_names
 from wsrl_mjx.validation import choose
 
 BAR = 40  # characters of the histogram's longest bar
@@ -29,8 +29,7 @@ BAR = 40  # characters of the histogram's longest bar
 class Command:
     """Roll out an offline dataset onto disk."""
 
-    env: str
-    """ant, halfcheetah, hopper, walker2d, a maze, or brax:<name>."""
+    env: Annotated[str, tyro.conf.arg(help=env_names())]
     out: Path
     """Folder to make; it must not exist yet."""
     dataset: str | None = None

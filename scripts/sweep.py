@@ -13,7 +13,7 @@ from pathlib import Path
 import tyro
 
 import envs
-from wsrl_mjx import cli, comparison, experiments, plan, sweep, sweep_report
+from wsrl_mjx import catalog, cli, comparison, experiments, plan, sweep, sweep_report
 from wsrl_mjx.cli import Command
 from wsrl_mjx.console import Console
 from wsrl_mjx.run import open_folder
@@ -79,7 +79,10 @@ def plan_parts(command: SweepCommand) -> list[Part]:
     whole = sweep.parts(command.config, axes, None)
     if at_once is None:
         env = envs.make_from_text(command.config.env, command.config.env_options)
-        at_once = min(plan.members_at_once(part.config, env) for part in whole)
+        rows = [catalog.count_rows(part.config.data, env, command.cache_dir) for part in whole]
+        at_once = min(
+            plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True)
+        )
     return sweep.parts(command.config, axes, at_once)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ MIXTURES: dict[str, tuple[str, ...]] = {
 UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
 
 Progress = Callable[[int], None]  # called with the number of rows collected so far
+Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
+
+
+def compile_when_called(name: str, jitted: Any, *arguments: Any) -> Any:
+    """Returns the jitted function as it is, for callers who keep no account of compilation."""
+    del name, arguments
+    return jitted
 
 
 def check(config: DataConfig, env_name: str) -> None:
@@ -50,13 +58,26 @@ def check_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> N
         obtain(config, env, cache_folder, lambda rows: None)
 
 
+def count_rows(config: DataConfig, env: Environment, cache_folder: Path) -> int | None:
+    """Returns how many rows the dataset has or will have, without reading them.
+
+    A dataset on disk has as many as its card says, whatever size is asked for; None where no card says it.
+    """
+    on_disk = _folder_on_disk(config, env, cache_folder)
+    return config.dataset_size if on_disk is None else _card_of(on_disk).get("transitions")
+
+
 def replay_folder(cache_folder: Path, env_name: str) -> Path:
     """Returns where `scripts/train_behavior.py --save-replay` leaves the medium-replay dataset."""
     return cache_folder / "datasets" / f"{env_name}-medium-replay"
 
 
 def obtain(
-    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress
+    config: DataConfig,
+    env: Environment,
+    cache_folder: Path,
+    on_progress: Progress,
+    compiled: Compile = compile_when_called,
 ) -> tuple[Dataset, str]:
     """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
 
@@ -71,12 +92,14 @@ def obtain(
     folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
     if (folder / "card.json").is_file():
         return dataset.load(folder, env), "the cache"
-    made = roll_out(config, env, on_progress)
+    made = roll_out(config, env, on_progress, compiled)
     dataset.save(folder, made)
     return made, "fresh rollouts"
 
 
-def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dataset:
+def roll_out(
+    config: DataConfig, env: Environment, on_progress: Progress, compiled: Compile = compile_when_called
+) -> Dataset:
     """Collects the dataset on the device, an equal share by each behaviour of the mixture."""
     levels = MIXTURES[config.dataset]
     parts, policies, done = [], [], 0
@@ -85,7 +108,10 @@ def roll_out(config: DataConfig, env: Environment, on_progress: Progress) -> Dat
         world, controller, card = source(env, level)
         seed = config.dataset_seed * len(levels) + index
         report = lambda rows, before=done: on_progress(before + rows)
-        parts.append(dataset.collect(world, controller, share, config.collect_envs, seed, report))
+        compiled_for = partial(compiled, f"rollouts of {level}")
+        parts.append(
+            dataset.collect(world, controller, share, config.collect_envs, seed, report, compiled_for)
+        )
         policies.append({"level": level, "transitions": share, "card": card})
         done += share
     rows = dataset.concatenate(parts)
@@ -131,8 +157,7 @@ def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[s
     """Returns everything that decides the rows: a digest where they are on disk, else what makes them."""
     on_disk = _folder_on_disk(config, env, cache_folder)
     if on_disk is not None:
-        card = on_disk / "card.json"
-        return {"digest": json.loads(card.read_text())["digest"] if card.is_file() else None}
+        return {"digest": _card_of(on_disk).get("digest")}
     shipped = behaviors.shipped_folder(env.name)
     made_by = {
         level: waypoints.card(env.name) if level in waypoints.KINDS else behaviors.digest(shipped, level)
@@ -153,6 +178,12 @@ def _is_folder(config: DataConfig) -> bool:
     """Returns whether the dataset is a folder; a name of ours stays a name, whatever lies around here."""
     named = config.dataset in MIXTURES or config.dataset == "medium-replay"
     return not named and Path(config.dataset).is_dir()
+
+
+def _card_of(folder: Path) -> dict[str, Any]:
+    """Returns the card of a dataset on disk; an empty one where the dataset is gone, as after a resume."""
+    card = folder / "card.json"
+    return json.loads(card.read_text()) if card.is_file() else {}
 
 
 def _folder_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> Path | None:

@@ -1,5 +1,6 @@
-"""Saves and restores the whole training state with Orbax: nothing that changes is left out."""
+"""Saves the whole training state with Orbax, nothing that changes left out; restores it, or a part of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ class Checkpoints:
         Raises:
             RuntimeError: if Orbax declines, as it does for a step that is not newer than the last.
         """
-        items = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
+        items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(meta))
         if not self._manager.save(step, args=items):
             raise RuntimeError(f"checkpoint of step {step} was not written; the newest is {self.latest()}")
         self._manager.wait_until_finished()
@@ -38,12 +39,27 @@ class Checkpoints:
 
     def restore(self, step: int, like: Any) -> Any:
         """Returns the state of `step`, shaped and placed like `like` (arrays or shapes) on this device."""
+        return self.restore_part(step, like, lambda state: state)
+
+    def restore_part(self, step: int, like: Any, pick: Callable[[Any], Any]) -> Any:
+        """Returns what `pick` takes out of the state of `step`; the rest is not read from disk.
+
+        Args:
+            step: of the checkpoint.
+            like: arrays or shapes of the whole state.
+            pick: returns a subtree, and computes nothing: it is called on other leaves than arrays as well.
+        """
         device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
-        abstract = jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device), jax.eval_shape(lambda: like)
-        )
-        items = ocp.args.Composite(state=ocp.args.StandardRestore(abstract))
-        restored = self._manager.restore(step, args=items)["state"]
+        shapes, structure = jax.tree.flatten(jax.eval_shape(lambda: like))
+        wanted = set(jax.tree.leaves(pick(structure.unflatten(range(len(shapes))))))  # places in `shapes`
+        leaves = [
+            jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device) if place in wanted else ocp.PLACEHOLDER
+            for place, x in enumerate(shapes)
+        ]
+        item = structure.unflatten(leaves)
+        how = ocp.checkpoint_utils.construct_restore_args(item)
+        items = ocp.args.Composite(state=ocp.args.PyTreeRestore(item, restore_args=how))
+        restored = pick(self._manager.restore(step, args=items)["state"])
         # Restored arrays are not always donatable (jax #18617); a jitted copy is.
         return jax.jit(lambda tree: jax.tree.map(lambda x: x.copy(), tree))(restored)
 

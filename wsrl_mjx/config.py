@@ -20,7 +20,7 @@ class DataConfig:
     """A dataset of the environment's family, or the folder of one on disk. Locomotion: random, medium,
     expert, medium-expert, medium-replay; mazes: play, diverse, random."""
     dataset_size: int = 1_000_000
-    """Transitions to roll out."""
+    """Transitions to roll out; a dataset on disk has the size that it has."""
     dataset_seed: int = 0
     """Seed of the rollouts; all training seeds share one dataset."""
     collect_envs: int = 1000

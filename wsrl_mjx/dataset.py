@@ -49,6 +49,7 @@ def collect(
     num_envs: int,
     seed: int,
     on_chunk: Callable[[int], None] = lambda rows: None,
+    compiled: Callable[..., Any] = lambda jitted, *arguments: jitted,
 ) -> dict[str, np.ndarray]:
     """Rolls out `controller` on the device and returns `size` rows, environment after environment.
 
@@ -56,6 +57,7 @@ def collect(
 
     Args:
         on_chunk: called with the number of rows collected so far, between compiled calls.
+        compiled: turns the jitted rollout and its first arguments into the program that is called.
     """
     steps = -(-size // num_envs)
     chunk_steps = min(steps, 500)
@@ -76,9 +78,10 @@ def collect(
     key_reset, key_memory, key_run = jax.random.split(keys.of(seed, Purpose.DATA), 3)
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
     carry = (state, controller.begin(key_memory, num_envs))
+    program = compiled(chunk, carry, key_run)
     parts = []
     for index in range(-(-steps // chunk_steps)):
-        carry, rows = chunk(carry, jax.random.fold_in(key_run, index))
+        carry, rows = program(carry, jax.random.fold_in(key_run, index))
         parts.append(jax.device_get(rows))
         on_chunk(min(size, (index + 1) * chunk_steps * num_envs))
     return in_trajectory_order(parts, steps, size)

@@ -12,17 +12,25 @@ from wsrl_mjx.console import Console, size
 from wsrl_mjx.recipes import Recipe
 from wsrl_mjx.types import Transition
 
+DATASET = "dataset (until the switch)"
 USABLE = 0.7  # share of the memory that is planned with: programs need room of their own
 
 
-def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> None:
-    """Prints phases and memory."""
+def show(
+    console: Console, config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None
+) -> None:
+    """Prints phases and memory; `rows_of_data` is None where nobody knows it."""
     offline, online, agent = config.offline, config.online, config.agent
     warmup = config.first_update
     fine_tuning = online.online_steps - warmup
     updates = f"{online.utd:g} critic updates a step, batch {online.batch_size}"
     rows = [
-        ["data", f"{config.data.dataset_size:,}", "transitions", config.data.dataset],
+        [
+            "data",
+            "unknown" if rows_of_data is None else f"{rows_of_data:,}",
+            "transitions",
+            config.data.dataset,
+        ],
         [
             "pretraining",
             f"{offline.offline_steps:,}",
@@ -42,41 +50,44 @@ def show(console: Console, config: Config, env: Environment, recipe: Recipe) -> 
         f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "
         f"observation {env.obs_size}, action {env.action_size}"
     )
-    parts = memory(config, env, recipe)
+    parts = memory(config, env, recipe, rows_of_data)
     total = size(sum(parts.values()))
     console.say(f"memory: {', '.join(f'{name} {size(b)}' for name, b in parts.items())}; {total} in all")
 
 
-def memory(config: Config, env: Environment, recipe: Recipe) -> dict[str, int]:
-    """Returns the bytes of what stays on the device, for all members, without computing anything."""
+def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None) -> dict[str, int]:
+    """Returns the bytes of what stays on the device, for all members, without computing anything.
+
+    A dataset of unknown size is left out.
+    """
     count = len(members.of(config))
     begun = jax.eval_shape(
         recipe.begin_all, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
     )
     switched = jax.eval_shape(recipe.switch_all, begun)
     row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
-    return {
-        "dataset (until the switch)": bytes_of(row) * config.data.dataset_size,
+    data = {} if rows_of_data is None else {DATASET: bytes_of(row) * rows_of_data}
+    return data | {
         "replay": bytes_of(switched.buffer),
         "learner": bytes_of(begun.agent),
         "environments": bytes_of(switched.env),
     }
 
 
-def members_at_once(config: Config, env: Environment) -> int:
+def members_at_once(config: Config, env: Environment, rows_of_data: int | None) -> int:
     """Returns how many members' memory fits beside the dataset on this device, 1 at least.
 
     Raises:
         ValueError: one member alone does not fit.
     """
     single = replace_flat(members.at_points(config)[0], {"num_seeds": 1})
-    parts = memory(single, env, recipes.wsrl(single, env))
-    data = parts.pop("dataset (until the switch)")
+    parts = memory(single, env, recipes.wsrl(single, env), rows_of_data)
+    data = parts.pop(DATASET, 0)
     room, each = USABLE * device_bytes() - data, sum(parts.values())
     if room < each:
         raise ValueError(
-            f"replay_capacity {single.online.replay_capacity:,} and dataset_size "
-            f"{single.data.dataset_size:,} need {size(data + each)} for one member, of "
+            f"replay_capacity {single.online.replay_capacity:,} and a dataset of "
+            f"{rows_of_data or 0:,} rows need {size(data + each)} for one member, of "
             f"{size(device_bytes())} on this device, of which {USABLE:.0%} are planned with: choose less"
         )
     return int(room // each)

@@ -126,7 +126,8 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     part = recipe.pretrain
     if phase == "online":
         like, part = jax.eval_shape(recipe.switch_all, like), recipe.online
-    state, _ = kept.restore(index, (like, Clock.zero()))
+    actor_of = lambda tree: part.algorithm.hand_over(tree[0].agent).actor.params
+    params = kept.restore_part(index, (like, Clock.zero()), actor_of)  # the buffer may be gigabytes
     kept.close()
     steps = "online" if phase == "online" else "gradient"
     return Policies(
@@ -134,7 +135,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
         short=f"{steps}-{done}",
         env=env,
         labels=tuple(member.label for member in all_members),
-        params=part.algorithm.hand_over(state.agent).actor.params,
+        params=params,
         decide=_decide_with(recipe.online.algorithm),
     )
 

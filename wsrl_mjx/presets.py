@@ -92,5 +92,9 @@ def check_env(name: str) -> None:
         return
     near = difflib.get_close_matches(name, envs.REGISTRY, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    known = ", ".join(envs.REGISTRY)
-    raise ValueError(f"env must be one of {known}, or brax:<name>, got {name!r}{hint}")
+    raise ValueError(f"env must be one of {env_names()}, got {name!r}{hint}")
+
+
+def env_names() -> str:
+    """Returns every name that `check_env` takes, as a list for people."""
+    return f"{', '.join(envs.REGISTRY)}, or brax:<name>"

@@ -81,7 +81,8 @@ class Run:
 
     def train(self) -> None:
         """Runs, or goes on with, all phases, and writes the report."""
-        plan.show(self.console, self.config, self.env, self.recipe)
+        rows = catalog.count_rows(self.config.data, self.env, self.options.cache_dir)
+        plan.show(self.console, self.config, self.env, self.recipe, rows)
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._pretrain(state, clock, step)
@@ -129,7 +130,7 @@ class Run:
         program = self._compiled("pretraining", self._chunk, phase, data, state, clock)
         with self.console.progress("pretraining", total, step, "gradient steps") as progress:
             for done in range(step + every.chunk_steps, total + 1, every.chunk_steps):
-                began = time.perf_counter()
+                began = self._clock()
                 state, clock, metrics = program(phase, data, state, clock)
                 self._log("pretrain", done, metrics)
                 self._spent("pretraining", began)
@@ -150,7 +151,7 @@ class Run:
         program = self._compiled("fine-tuning", self._online_chunk, phase, shared, state, clock)
         with self.console.progress("warmup", online.online_steps, step, "env steps") as progress:
             for done in range(step + every.chunk_steps, online.online_steps + 1, every.chunk_steps):
-                began = time.perf_counter()
+                began = self._clock()
                 name = "warmup" if done <= self.config.first_update else "fine-tuning"
                 state, clock, metrics = program(phase, shared, state, clock)
                 self._log("online", done, metrics)
@@ -165,9 +166,11 @@ class Run:
 
     def _load_data(self) -> Transition:
         """Returns the dataset on the device, and prints what it is."""
-        began, config = time.perf_counter(), self.config
+        began, config = self._clock(), self.config
         with self.console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
-            found, origin = catalog.obtain(config.data, self.env, self.options.cache_dir, progress.advance_to)
+            found, origin = catalog.obtain(
+                config.data, self.env, self.options.cache_dir, progress.advance_to, self._compiled
+            )
         rows, others = held_out.split(found.rows, config.data.dataset_seed)
         transform, discount = self.recipe.shared.reward_transform, config.agent.discount
         data = dataset.to_device(rows, transform, discount)
@@ -236,10 +239,9 @@ class Run:
         """Measures every member's agent; returns the score as text."""
         algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
         agent = algorithm.hand_over(state.agent)
-        began, compiled = time.perf_counter(), sum(self.facts.compile_seconds.values())
+        began = self._clock()
         values = self.evaluation.measure(phase, step, agent)
-        compiled = sum(self.facts.compile_seconds.values()) - compiled
-        self._spent("evaluation", began + compiled)
+        self._spent("evaluation", began)
         self._write(phase, step, values)
         return self._show_return(values["eval/return"].mean())
 
@@ -268,7 +270,7 @@ class Run:
             "metrics_size": self.folder.metrics_size(),
             "facts": asdict(self.facts),
         }
-        began = time.perf_counter()
+        began = self._clock()
         self.checkpoints.save(index, tree, meta)
         self._spent("checkpoints", began)
 
@@ -281,8 +283,13 @@ class Run:
             self.facts.compile_seconds[what] = round(seconds, 2)
         return program
 
+    def _clock(self) -> float:
+        """Returns seconds on a clock that stands still while a program is compiled."""
+        return time.perf_counter() - sum(self.facts.compile_seconds.values())
+
     def _spent(self, phase: str, began: float) -> None:
-        self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + time.perf_counter() - began
+        """Adds the time since `began` on the clock to what `phase` has taken."""
+        self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + self._clock() - began
 
     def _keys(self) -> Key:
         seeds = jnp.asarray([member.seed for member in self.members])

@@ -16,6 +16,11 @@ from wsrl_mjx.types import Key
 class Steering(Protocol):
     """A body's way to go where it is told; a dataclass whose fields are its settings."""
 
+    @property
+    def round_corners(self) -> bool:
+        """Whether directions are to turn smoothly around a corner."""
+        ...
+
     def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
         """Returns actions [N, A] for a maze's observations [N, O] and directions [N, 2] in metres."""
         ...
@@ -32,6 +37,7 @@ class PointSteering:
     speed: float  # m/s
     gain: float  # share of the full force for each m/s that the velocity is off
     noise: float  # standard deviation of a normal draw, as a share of the full force
+    round_corners: bool = False
 
     def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
         """Returns forces [N, 2]."""
@@ -47,6 +53,7 @@ class PointSteering:
             "speed": self.speed,
             "gain": self.gain,
             "noise": self.noise,
+            "round_corners": self.round_corners,
         }
 
 
@@ -55,6 +62,7 @@ class AntSteering:
     """Walks with the behaviour that was trained to walk where it is told; actions sampled."""
 
     level: str  # of the behaviours shipped for ant-direction
+    round_corners: bool = True
 
     def __call__(self, obs: jax.Array, direction: jax.Array, key: Key) -> jax.Array:
         """Returns torques [N, 8]."""
@@ -65,7 +73,8 @@ class AntSteering:
     def card(self) -> dict[str, Any]:
         """Returns which behaviour it is."""
         folder = behaviors.shipped_folder(WALKER)
-        return {"how": f"{WALKER}'s {self.level}", "digest": behaviors.digest(folder, self.level)}
+        digest = behaviors.digest(folder, self.level)
+        return {"how": f"{WALKER}'s {self.level}", "digest": digest, "round_corners": self.round_corners}
 
 
 WALKER = "ant-direction"

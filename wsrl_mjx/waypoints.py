@@ -17,7 +17,7 @@ from envs.maze_task import MazeTask
 from wsrl_mjx.steering import OF_BODY, Steering
 from wsrl_mjx.types import Key
 
-LANE = 0.25  # of a cell: further beside the line between two centres than this, the line comes first
+SHARP_LANE, ROUND_LANE = 0.25, 0.4  # of a cell: half the lane's width
 KINDS = ("play", "diverse")  # the mazes' datasets, named as the starts of their episodes
 
 
@@ -46,7 +46,10 @@ class Waypoints(struct.PyTreeNode):
     def act(self, memory: jax.Array, obs: jax.Array, key: Key) -> jax.Array:
         """Returns actions [N, A] towards the next cell on the way to each environment's goal.
 
-        A corner is not cut: a body would be caught at the wall inside of it.
+        A corner is not cut: a body would be caught at the wall inside of it. So whoever is beside the lane,
+        the line between two centres, goes there first; with round corners, the more the further beside. Then
+        the direction depends on the place without a jump, which a cloned policy could not follow: halfway
+        between two directions it would stand still.
         """
         place = obs[:, :2]
         cell = self.maze.cell_of(place)
@@ -54,7 +57,11 @@ class Waypoints(struct.PyTreeNode):
         there = self.maze.centre(self.table[memory, cell[:, 0], cell[:, 1]])
         lane = (there - here) / self.maze.cell_size
         beside = place - here - jnp.sum((place - here) * lane, axis=-1, keepdims=True) * lane
-        off_lane = jnp.linalg.norm(beside, axis=-1, keepdims=True) > LANE * self.maze.cell_size
+        if self.steer.round_corners:
+            aside = beside / (ROUND_LANE * self.maze.cell_size)
+            along = 1.0 - jnp.minimum(jnp.linalg.norm(aside, axis=-1, keepdims=True), 1.0)
+            return self.steer(obs, along * lane - aside, key)
+        off_lane = jnp.linalg.norm(beside, axis=-1, keepdims=True) > SHARP_LANE * self.maze.cell_size
         return self.steer(obs, jnp.where(off_lane, here, there) - place, key)
 
 

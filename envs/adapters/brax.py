@@ -14,8 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import Environment, EnvState, ReferenceScores, fingerprint, first_state
+from envs.checks import check_choice
 from envs.episode import Episodes
-from envs.simulation import check_choice
 
 
 @contextmanager

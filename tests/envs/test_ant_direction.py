@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import envs
 from envs.ant_direction import AntDirection, upright
@@ -79,3 +80,22 @@ def test_an_ant_on_its_back_ends() -> None:
     )
     after = jax.jit(task().step)(fallen, jnp.zeros(8))
     assert after.terminated and after.reward < 1.0
+
+
+def test_facing_is_rewarded_where_a_side_of_the_body_faces_along_the_direction() -> None:
+    """The same four times around, and most where the body is not turned out of the direction."""
+    plain: Any = envs.make("ant-direction").task
+    rewarded: Any = envs.make("ant-direction", facing_weight=0.5).task
+    state = plain.reset(jax.random.key(0)).replace(context=jnp.tile(jnp.array([1.0, 0.0]), (10, 1)))
+
+    def bonus(turn: float) -> float:
+        qpos = state.physics.qpos.at[3:7].set(
+            jnp.array([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)], jnp.float32)
+        )
+        turned = state.replace(physics=state.physics.replace(qpos=qpos, qvel=jnp.zeros(14)))
+        after = [jax.jit(task.step)(turned, jnp.zeros(8)).reward for task in (rewarded, plain)]
+        return float(after[0] - after[1])
+
+    straight, aslant = bonus(0.0), bonus(np.pi / 4)
+    assert straight == pytest.approx(0.5, abs=0.02) and aslant == pytest.approx(-0.5, abs=0.02)
+    assert [bonus(quarters * np.pi / 2) for quarters in (1, 2, 3)] == pytest.approx([straight] * 3, abs=0.02)

@@ -1,8 +1,11 @@
 """`envs.make`: names, options, fingerprints and reference scores."""
 
+import dataclasses
 import re
 import subprocess
 import sys
+import typing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +13,33 @@ import pytest
 import envs
 from envs.base import ReferenceScores
 from envs.references import reference_scores
+
+MAY_BE_INFINITE = {"rewarded_speed"}
+MAY_BE_NEGATIVE = {"healthy_reward"}
+MAY_BE_ZERO = {"ctrl_cost_weight", "facing_weight", "healthy_reward", "reset_noise_scale", "start_noise"}
+WRONG_INTERVALS = ("nan,1", "0,nan", "1,1", "2,1", "inf,inf", "inf,-inf")
+
+
+def wrong_numbers() -> list[tuple[str, str, str]]:
+    """Returns environment, option and text of every number that an option must not be, over all classes."""
+    wrong, classes = [], {}
+    for name, factory in envs.REGISTRY.items():
+        classes[factory.func if isinstance(factory, partial) else factory] = name
+    for task_class, name in classes.items():
+        hints = typing.get_type_hints(task_class)
+        for option in (f.name for f in dataclasses.fields(task_class) if f.init):
+            if hints[option] == tuple[float, float]:
+                wrong += [(name, option, text) for text in WRONG_INTERVALS]
+            elif hints[option] is float:
+                texts = {
+                    "nan": set(),
+                    "-inf": set(),
+                    "inf": MAY_BE_INFINITE,
+                    "-1": MAY_BE_NEGATIVE,
+                    "0": MAY_BE_ZERO,
+                }
+                wrong += [(name, option, text) for text, allowed in texts.items() if option not in allowed]
+    return wrong
 
 
 def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
@@ -26,6 +56,12 @@ def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
         ({"iterations": 0}, "iterations is 0"),
         ({"ls_iterations": 1.5}, "ls_iterations is 1.5"),
         ({"time_limit": -1}, "time_limit is -1"),
+        ({"time_limit": 2**31}, r"time_limit is 2147483648; it must be a positive integer below 2\*\*31"),
+        (
+            {"reset_noise_scale": "0.1"},
+            "reset_noise_scale is '0.1'; it must be a finite number, zero or more",
+        ),
+        ({"healthy_z_range": 0.7}, "healthy_z_range is 0.7; it must be two numbers, the lower one first"),
         ({"gravity": 1}, "hopper has no option 'gravity'; its options are integrator"),
     ],
 )
@@ -76,6 +112,36 @@ def test_options_as_text_are_the_options(name: str, texts: Any, options: dict[st
 def test_options_as_text_that_cannot_be_are_refused(name: str, texts: Any, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         envs.make_from_text(name, texts)
+
+
+@pytest.mark.parametrize(("name", "option", "text"), wrong_numbers())
+def test_a_number_that_cannot_work_is_refused_before_the_model_is_loaded(
+    name: str, option: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("gymnasium_task", "maze_task"):
+        monkeypatch.delattr(f"envs.{module}.load_model")
+    values = ", ".join(str(float(part)) for part in text.split(","))
+    message = rf"^{option} is \(?{re.escape(values)}\)?; it must be "
+    with pytest.raises(ValueError, match=message):
+        envs.make_from_text(name, [f"{option}={text}"])
+
+
+def test_every_float_of_every_class_is_tried() -> None:
+    tried = {option for _, option, _ in wrong_numbers()}
+    assert {"healthy_z_range", "rewarded_speed", "goal_radius", "start_noise", "speed_limit"} <= tried
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ant", {"rewarded_speed": float("inf"), "healthy_reward": -1.0, "reset_noise_scale": 0.0}),
+        ("hopper", {"healthy_z_range": (0.7, float("inf")), "ctrl_cost_weight": 0}),
+        ("pointmaze-umaze", {"start_noise": 0.0, "goal_radius": 1}),
+    ],
+)
+def test_numbers_at_the_edge_are_taken(name: str, options: dict[str, Any]) -> None:
+    task: Any = envs.make(name, **options).task
+    assert {option: getattr(task, option) for option in options} == options
 
 
 def test_the_fingerprint_follows_name_and_options_alone() -> None:

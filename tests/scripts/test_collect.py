@@ -1,15 +1,18 @@
 """A dataset on disk: what was asked for, readable by the trainer, and never in place of another."""
 
+import re
 from pathlib import Path
 
 import collect
 import pytest
 from probe_envs import Line, probe
 
+import envs
 from wsrl_mjx import dataset
 
 pytestmark = pytest.mark.usefixtures("workplace")
 ARGUMENTS = ["--env", "line", "--dataset", "random", "--size", "90", "--num-envs", "4", "--out", "data"]
+NAMES = {*envs.REGISTRY, "brax:<name>"}  # before the probe is among them
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -33,6 +36,13 @@ def test_nothing_is_overwritten(workplace: Path, capsys: pytest.CaptureFixture[s
     (workplace / "data").mkdir()
     assert "out data exists; nothing is overwritten" in refused(ARGUMENTS, capsys)
     assert not list((workplace / "data").iterdir())
+
+
+def test_help_lists_every_environment(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        collect.main(["--help"])
+    assert exit_.value.code == 0
+    assert set(re.split(r"[\s,│]+", capsys.readouterr().out)) >= NAMES
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,19 @@ def test_the_newest_checkpoint_and_the_pretraining_are_different_policies(run: P
         np.testing.assert_allclose(new, old + 1)
 
 
+def test_the_actor_alone_is_read_from_a_checkpoint(run: Path) -> None:
+    """Its buffer is of another size than the config's, which nobody notices who does not read it."""
+    recipe = recipes.wsrl(replace_flat(CONFIG, {"replay_capacity": 8000}), probe(Line))
+    state = jax.vmap(recipe.begin)(jax.random.split(jax.random.key(0), 2))
+    state = jax.jit(jax.vmap(recipe.switch))(state)
+    kept = Checkpoints(run / "checkpoints")
+    kept.save(4400, (state, Clock.zero()), {"phase": "online", "step": 4000})
+    kept.close()
+    loaded = policies.from_run(run)
+    assert "4,000 online steps" in loaded.title
+    jax.tree.map(np.testing.assert_array_equal, loaded.params, state.agent.actor.params)
+
+
 def test_every_seed_is_scored_and_nothing_is_written(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(run.rglob("*"))
     evaluate.main([str(run), "--episodes", "3", "--step", "2000"])

@@ -129,7 +129,10 @@ def test_groups_and_shares_make_the_same_members(swept: Path, monkeypatch: pytes
         (["--members-at-once", "0"], "members_at_once must be a positive integer, got 0"),
         (["--share", "3/2"], "share must be such as 2/8, the second of eight, got '3/2'"),
         (["--points", "actor_lr=1e-3"], "points are made by --sweep here"),
-        (["--replay-capacity", "100000000000"], "replay_capacity 100,000,000,000 and dataset_size 200 need"),
+        (
+            ["--replay-capacity", "100000000000"],
+            "replay_capacity 100,000,000,000 and a dataset of 200 rows need",
+        ),
     ],
 )
 def test_bad_input_is_refused(

@@ -40,6 +40,15 @@ def test_a_tree_comes_back_with_its_types_and_keys(checkpoints: Checkpoints) -> 
     assert checkpoints.meta(10) == {"step": 10, "facts": {"a": [1, 2.5]}}
 
 
+@pytest.mark.parametrize("names", [("weights",), ("key", "count")])
+def test_a_part_comes_back_alone(checkpoints: Checkpoints, names: tuple[str, ...]) -> None:
+    checkpoints.save(1, tree(3.0), {})
+    like = tree(0.0) | {name: jnp.zeros(99) for name in tree(0.0) if name not in names}  # never looked at
+    part = checkpoints.restore_part(1, like, lambda state: [state[name] for name in names])
+    for name, leaf in zip(names, part, strict=True):
+        assert leaf.dtype == tree(3.0)[name].dtype and bool((leaf == tree(3.0)[name]).all())
+
+
 def test_what_comes_back_can_be_donated(checkpoints: Checkpoints) -> None:
     checkpoints.save(1, tree(1.0), {})
     back = checkpoints.restore(1, tree(0.0))

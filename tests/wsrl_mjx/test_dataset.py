@@ -99,6 +99,14 @@ def test_progress_is_reported(rows: dict[str, np.ndarray]) -> None:
     assert seen == [2000, 2100]
 
 
+def test_a_program_compiled_ahead_collects_the_same_rows() -> None:
+    collect = lambda **how: dataset.collect(
+        LINE, rollout.Memoryless(behaviors.random_act(1)), 2100, ENVS, 0, **how
+    )
+    ahead = collect(compiled=lambda jitted, *arguments: jitted.lower(*arguments).compile())
+    assert dataset.digest(ahead) == dataset.digest(collect())
+
+
 # -- the card ---------------------------------------------------------------------------------------------
 
 

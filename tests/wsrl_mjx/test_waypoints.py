@@ -1,5 +1,6 @@
 """The mazes' behaviour: it turns corners and changes its goal on arrival; only mazes have it."""
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -116,3 +117,44 @@ def test_the_world_of_a_dataset_keeps_the_mazes_options() -> None:
     world = waypoints.world(envs.make("pointmaze-umaze", goal=(1, 3), time_limit=40), "diverse")
     task: Any = world.task
     assert (task.starts, task.goal, world.time_limit) == ("diverse", (1, 3), 40)
+
+
+@dataclasses.dataclass(frozen=True)
+class Straight:
+    """Goes exactly where it is told, so that its actions are the directions."""
+
+    round_corners: bool
+
+    def __call__(self, obs: jax.Array, direction: jax.Array, key: jax.Array) -> jax.Array:
+        del obs, key
+        return direction / jnp.linalg.norm(direction, axis=-1, keepdims=True)
+
+    def card(self) -> dict[str, Any]:
+        return {}
+
+
+def directions_through_a_corner(round_corners: bool) -> np.ndarray:
+    """Returns the directions [N, 2] at places that come into the upper right corner from the left."""
+    controller = waypoints.controller(UMAZE).replace(steer=Straight(round_corners))
+    obs = obs_at(*[(1, 3)] * 400).at[:, 0].add(jnp.linspace(-0.49, 0.0, 400))
+    goal = jnp.full(400, controller.goals.tolist().index([3, 1]))
+    return np.asarray(controller.act(goal, obs, jax.random.key(0)))
+
+
+def test_round_corners_have_no_jump_in_their_directions() -> None:
+    """From along x to down, over the 0.4 of a cell beside the new lane."""
+    jump = lambda directions: np.linalg.norm(np.diff(directions, axis=0), axis=1).max()
+    rounded = directions_through_a_corner(round_corners=True)
+    np.testing.assert_allclose(rounded[[0, -1]], [[1.0, 0.0], [0.0, -1.0]], atol=1e-5)
+    assert jump(rounded) < 0.03 < 1.0 < jump(directions_through_a_corner(round_corners=False))
+    halfway = rounded[int(400 * 0.29 / 0.49)]  # 0.2 of a cell beside it: half the lane's width
+    np.testing.assert_allclose(halfway, [0.5**0.5, -(0.5**0.5)], atol=0.02)
+
+
+def test_with_round_corners_a_place_in_the_lane_goes_along_it() -> None:
+    controller = waypoints.controller(UMAZE).replace(steer=Straight(round_corners=True))
+    goal = jnp.full(3, controller.goals.tolist().index([3, 1]))
+    obs = obs_at((1, 2), (1, 2), (1, 2)).at[:, 1].add(jnp.array([0.0, 0.2, -0.2]))
+    straight, above, below = controller.act(goal, obs, jax.random.key(0))
+    np.testing.assert_allclose(straight, [1.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose([above, below], [[0.5**0.5, -(0.5**0.5)], [0.5**0.5, 0.5**0.5]], atol=1e-5)

@@ -1,0 +1,56 @@
+"""Where the time went: compilation is counted apart from every phase, the rollouts of a dataset too."""
+
+import io
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console as RichConsole
+
+from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.console import Console
+from wsrl_mjx.presets import PRESETS
+from wsrl_mjx.run import Run, RunOptions
+
+STEP, COMPILING = 1.0, 1000.0  # seconds
+
+
+@pytest.fixture
+def run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run whose clock moves a second at every look, and a thousand while a program is compiled."""
+    now = 0.0
+
+    def look() -> float:
+        nonlocal now
+        now += STEP
+        return now
+
+    @contextmanager
+    def compiling(console: Console, what: str) -> Generator[None]:
+        nonlocal now
+        now += COMPILING
+        yield
+
+    monkeypatch.setattr("wsrl_mjx.run.time", SimpleNamespace(perf_counter=look))
+    monkeypatch.setattr(Console, "compiling", compiling)
+    config = replace_flat(
+        Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", "dataset_size": 200}
+    )
+    console = Console(RichConsole(file=io.StringIO()))
+    return Run(config, RunOptions(workplace / "run", workplace / "cache"), console)
+
+
+def test_compiling_the_rollouts_is_no_part_of_the_data_phase(run: Run) -> None:
+    run._load_data()
+    assert run.facts.compile_seconds == {"rollouts of random": COMPILING + STEP}
+    assert run.facts.seconds == {"data": 2 * STEP}  # two looks while it compiled are not in it
+
+
+def test_a_dataset_from_the_cache_compiles_nothing(run: Run) -> None:
+    run._load_data()
+    run.facts.compile_seconds.clear()
+    run.facts.seconds.clear()
+    run._load_data()
+    assert run.facts.compile_seconds == {} and run.facts.seconds == {"data": STEP}
