@@ -25,6 +25,7 @@ python_path.insert(0, str(Path(__file__).resolve().parents[1]))
 import envs
 from envs.episode import Episodes
 from envs.simulation import Simulation, has_steep_capsule_contact
+from wsrl_mjx import runtime
 
 BUDGETS = ("1/4", "2/6", "3/6", "4/8", "8/16")
 CONVERGED = (100, 50)  # C MuJoCo stops by itself long before
@@ -60,7 +61,7 @@ def main() -> None:
 
 def row(env: Episodes) -> str:
     """Returns the cells of one budget."""
-    play = jax.jit(lambda key: random_play(env, key)).lower(jax.random.key(0)).compile()
+    play = runtime.compiled(jax.jit(lambda key: random_play(env, key)).lower(jax.random.key(0)))
     start = time.perf_counter()
     seen = jax.block_until_ready(play(jax.random.key(0)))
     speed = ENVS * STEPS / (time.perf_counter() - start)

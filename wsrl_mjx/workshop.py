@@ -9,6 +9,7 @@ import jax
 
 import envs
 from envs.base import Environment
+from wsrl_mjx import runtime
 from wsrl_mjx.config import Config, replace_flat
 
 # Numbers that enter a program with its arguments, or only count its calls: runs that differ in nothing else
@@ -58,5 +59,5 @@ class Workshop:
             return self._programs[key], 0.0
         began = time.perf_counter()
         with waiting(what):
-            self._programs[key] = jitted.lower(*args).compile()
+            self._programs[key] = runtime.compiled(jitted.lower(*args))
         return self._programs[key], time.perf_counter() - began

@@ -33,7 +33,7 @@ def main(preset: str, env_name: str, folder: str) -> None:
     # Past the warmup, so that the step has its updates.
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
     marks["reset"] = time.perf_counter()
-    program = phases.make_chunk(1).lower(recipe.online, recipe.shared, state, clock).compile()
+    program = runtime.compiled(phases.make_chunk(1).lower(recipe.online, recipe.shared, state, clock))
     marks["compile"] = time.perf_counter()
     jax.block_until_ready(program(recipe.online, recipe.shared, state, clock))
     marks["first step"] = time.perf_counter()

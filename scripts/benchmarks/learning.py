@@ -10,7 +10,7 @@ import envs
 from benchmarks import flops
 from benchmarks.timing import median_seconds
 from envs.base import Environment, EnvState, ReferenceScores, first_state
-from wsrl_mjx import phases, recipes
+from wsrl_mjx import phases, recipes, runtime
 from wsrl_mjx.config import Config
 from wsrl_mjx.replay import ReplayBuffer
 from wsrl_mjx.types import Clock, TrainState, Transition
@@ -85,7 +85,7 @@ def _random_rows(row: Transition, count: int, key: jax.Array) -> Transition:
 def _time(
     phase: Any, shared: Any, state: TrainState, clock: Clock, chunk: int, repeats: int, work: int
 ) -> dict[str, float]:
-    program = phases.make_chunk(chunk).lower(phase, shared, state, clock).compile()
+    program = runtime.compiled(phases.make_chunk(chunk).lower(phase, shared, state, clock))
 
     def advance(carry: tuple[TrainState, Clock]) -> tuple[TrainState, Clock]:
         return program(phase, shared, *carry)[:2]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.timing import median_seconds
-from wsrl_mjx import replay
+from wsrl_mjx import replay, runtime
 from wsrl_mjx.replay import ReplayBuffer
 from wsrl_mjx.types import Transition
 
@@ -30,6 +30,8 @@ def inserts(capacity: int, seeds: int, count: int, repeats: int, full: bool) -> 
 
     start = jnp.asarray(capacity if full else 0, jnp.int32)
     empty = jax.jit(lambda: jax.vmap(lambda _: replay.create(row, capacity))(jnp.arange(seeds)))()
-    program = jax.jit(jax.vmap(many, in_axes=(0, None)), donate_argnums=0).lower(empty, start).compile()
+    program = runtime.compiled(
+        jax.jit(jax.vmap(many, in_axes=(0, None)), donate_argnums=0).lower(empty, start)
+    )
     seconds = median_seconds(lambda buffer: program(buffer, start), empty, repeats) / count
     return {"capacity": capacity, "seeds": seeds, "full": full, "microseconds": 1e6 * seconds}

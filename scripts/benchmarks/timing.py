@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from wsrl_mjx import runtime
+
 SETTLED = 0.15  # two calls in a row that differ by less are the steady state
 MOST_WARM_UPS = 6
 
@@ -41,7 +43,7 @@ def matmul_rates(sizes: tuple[int, ...], repeats: int) -> dict[int, float]:
         count = max(1, round((1024 / size) ** 3 * 8))
         factor = jax.random.normal(jax.random.key(0), (size, size)) / size**0.5
         chain = jax.jit(lambda x, f, n=count: jax.lax.fori_loop(0, n, lambda _, y: y @ f, x))
-        program = chain.lower(factor, factor).compile()
+        program = runtime.compiled(chain.lower(factor, factor))
         seconds = median_seconds(lambda x, p=program, f=factor: p(x, f), jnp.copy(factor), repeats)
         rates[size] = 2 * size**3 * count / seconds
     return rates

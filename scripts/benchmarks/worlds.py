@@ -5,7 +5,7 @@ import jax
 import envs
 from benchmarks.timing import median_seconds
 from envs.base import EnvState
-from wsrl_mjx import rollout
+from wsrl_mjx import rollout, runtime
 from wsrl_mjx.pictures.recording import simulation_of
 
 
@@ -22,7 +22,7 @@ def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, floa
         return jax.lax.scan(body, state, length=length)[0]
 
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, jax.random.key(0), num_envs)
-    program = jax.jit(advance, donate_argnums=0).lower(state).compile()
+    program = runtime.compiled(jax.jit(advance, donate_argnums=0).lower(state))
     per_second = num_envs * length / median_seconds(program, state, repeats)
     return {
         "num_envs": num_envs,
