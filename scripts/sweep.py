@@ -31,7 +31,8 @@ class SweepCommand(Command):
     members_at_once: int | None = None
     """Members (grid points times seeds) in one program; unset: as many as the memory holds."""
     share: str = "1/1"
-    """Which share of the runs to carry out here, such as 2/8 for the second of eight machines."""
+    """Which share of the runs to carry out here, such as 2/8 for the second of eight machines. 0/8 carries
+    none out: it makes the folder that the eight then go on in, or draws what they have finished."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -53,8 +54,11 @@ def carry_out(command: SweepCommand, console: Console) -> None:
     show(console, parts, folder)
     open_folder(command.config, folder, command.resume)
     keep_grid(folder, command)
-    experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console)
+    experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
     arms = sweep_report.read(folder, parts)
+    if not arms:
+        console.say(f"{folder} is ready; no run is finished yet")
+        return
     config = command.config
     title = f"WSRL: {config.env}, {config.data.dataset} data, preset {config.preset}"
     written = sweep_report.write(folder, arms, title)
@@ -87,16 +91,16 @@ def plan_parts(command: SweepCommand) -> list[Part]:
 
 
 def share(text: str, count: int) -> tuple[int, int]:
-    """Returns the first and the end of the runs, of `count`, that are this machine's.
+    """Returns the first and the end of the runs, of `count`, that are this machine's; none for 0/8.
 
     Raises:
         ValueError: not such as 2/8.
     """
     number, _, machines = text.partition("/")
-    if not (number.isdecimal() and machines.isdecimal() and 1 <= int(number) <= int(machines)):
+    if not (number.isdecimal() and machines.isdecimal() and int(number) <= int(machines) and int(machines)):
         raise ValueError(f"share must be such as 2/8, the second of eight, got {text!r}")
     mine, of = int(number), int(machines)
-    return (mine - 1) * count // of, mine * count // of
+    return max(0, mine - 1) * count // of, mine * count // of
 
 
 def remembered(command: SweepCommand) -> SweepCommand:

@@ -30,6 +30,8 @@ class Command:
     """Go on with the run in --run-dir, exactly where its newest checkpoint is."""
     pretrained: Path | None = None
     """A run folder whose finished pretraining to start from, at the switch."""
+    devices: int = 1
+    """Devices of this machine to spread the members (seeds, grid points) over; must divide their number."""
     cache_dir: Path = field(default_factory=cache.default_folder)
     """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
 
@@ -132,7 +134,7 @@ def _train(command: Command, console: Console) -> None:
     from wsrl_mjx.run import Run, RunOptions
 
     run_dir = command.run_dir or free_run_dir(command.config)
-    options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained)
+    options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained, command.devices)
     console.say(f"run folder {run_dir}")
     Run(command.config, options, console).train()
 

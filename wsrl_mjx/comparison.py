@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import envs
+from envs.base import ReferenceScores
 from wsrl_mjx.curves import curve, of_point
 from wsrl_mjx.run_folder import Row, read_config, read_metrics
 from wsrl_mjx.statistics import mean_interval
@@ -45,7 +47,7 @@ class Arm:
     @property
     def success_rate(self) -> bool:
         """Whether the score of its environment is a success rate."""
-        reference = envs.make(self.config["env"]).reference
+        reference = _reference(self.config["env"])
         return reference is not None and reference.of_success
 
     def measured(self, name: str) -> bool:
@@ -111,6 +113,11 @@ def _colors(count: int) -> Sequence[Any]:
     return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.95, count)))
 
 
+@cache
+def _reference(env_name: str) -> ReferenceScores | None:
+    return envs.make(env_name).reference
+
+
 def _draw(axes: Axes, arm: Arm, name: str, color: str) -> None:
     steps, values = curve(arm.rows, "online", name)
     if not len(steps):
@@ -125,7 +132,7 @@ def table(arms: list[Arm]) -> list[dict[str, Any]]:
     rows = []
     for arm in arms:
         steps, returns = curve(arm.rows, "online", "eval/return")
-        reference = envs.make(arm.config["env"]).reference
+        reference = _reference(arm.config["env"])
         entry: dict[str, Any] = {"arm": arm.label, "seeds": returns.shape[1], "online_steps": int(steps[-1])}
         lowest = returns[steps > 0].min(axis=0)
         milestones = {"pretrained": returns[0], "lowest": lowest, "final": returns[-1]}

@@ -16,7 +16,8 @@ from wsrl_mjx import keys, losses, maze_view, members, networks, rollout
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.config import Config
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.phases import member_axes
+from wsrl_mjx.phases import ONE_DEVICE, member_axes
+from wsrl_mjx.placement import Placement
 from wsrl_mjx.types import Key, Transition
 
 Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
@@ -26,13 +27,21 @@ PURPOSES = {"pretrain": Purpose.PRETRAIN_EVALUATION, "online": Purpose.ONLINE_EV
 class Evaluation:
     """Measures all members at once; `compiled` gives the program of a name, compiled once."""
 
-    def __init__(self, env: Environment, sac: SAC, config: Config, folder: Path, compiled: Compile) -> None:
+    def __init__(
+        self,
+        env: Environment,
+        sac: SAC,
+        config: Config,
+        folder: Path,
+        compiled: Compile,
+        placement: Placement = ONE_DEVICE,
+    ) -> None:
         self._env, self._sac, self._config, self._compiled = env, sac, config, compiled
         # The picture is of one policy's seeds: over a grid it would mix what differs.
-        self._maze = None if config.points else maze_view.of(env, sac, folder)
+        self._maze = None if config.points else maze_view.of(env, sac, folder, placement)
         self._seeds = jnp.asarray([member.seed for member in members.of(config)])
-        self._play = jax.jit(jax.vmap(self._play_one))
-        self._judge = jax.jit(jax.vmap(_judge_one, in_axes=(member_axes(sac), 0, None, 0)))
+        self._play = jax.jit(placement.over_members(self._play_one, (0, 0)))
+        self._judge = jax.jit(placement.over_members(_judge_one, (member_axes(sac), 0, None, 0)))
         self.held_out: Transition | None = None  # [H], the same for all members
 
     def measure(self, phase: str, step: int, agent: SACState) -> dict[str, np.ndarray]:

@@ -55,7 +55,7 @@ class Arm:
         return Job(self.name, config, self.pretrained)
 
 
-def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console) -> None:
+def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console, devices: int = 1) -> None:
     """Runs what is not finished of `jobs`, in their order; what was cut off goes on where it was.
 
     Jobs that differ in numbers alone go through the same compiled programs.
@@ -72,7 +72,9 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
             console.say("finished before")
             continue
         source = None if job.pretrained is None else folder / job.pretrained
-        options = RunOptions(run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source)
+        options = RunOptions(
+            run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices
+        )
         Run(job.config, options, console, workshop).train()
 
 

@@ -18,6 +18,7 @@ from envs.episode import Episodes
 from envs.maze_task import MazeTask
 from wsrl_mjx import networks, rollout
 from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.placement import Placement
 from wsrl_mjx.types import Key
 
 FOLDER = "maze"
@@ -36,12 +37,12 @@ class Look(struct.PyTreeNode):
 class MazeView:
     """Looks at the policies and critics of all seeds in a maze, and keeps what it saw."""
 
-    def __init__(self, env: Episodes, sac: SAC, folder: Path) -> None:
+    def __init__(self, env: Episodes, sac: SAC, folder: Path, placement: Placement) -> None:
         assert isinstance(env.task, MazeTask)
         self._env, self._task, self._sac = env, env.task, sac
         self._folder = folder / FOLDER
         self._points = grid(self._task)
-        self._look = jax.jit(jax.vmap(self._look_one))
+        self._look = jax.jit(placement.over_members(self._look_one, (0, 0)))
 
     def keep(self, phase: str, step: int, agent: SACState, keys: Key, compiled: Callable[..., Any]) -> None:
         """Looks with every seed's agent [S] and writes `<phase>-<step>.npz`; `compiled` compiles once."""
@@ -79,10 +80,10 @@ class MazeView:
         return jnp.concatenate([state.obs[None, :, :2], places]), success
 
 
-def of(env: Environment, sac: SAC, folder: Path) -> MazeView | None:
+def of(env: Environment, sac: SAC, folder: Path, placement: Placement) -> MazeView | None:
     """Returns the view of a maze; None for any other world."""
     if isinstance(env, Episodes) and isinstance(env.task, MazeTask):
-        return MazeView(env, sac, folder)
+        return MazeView(env, sac, folder, placement)
     return None
 
 

@@ -13,7 +13,10 @@ from flax import struct
 
 from envs.base import Environment
 from wsrl_mjx import replay, rollout
+from wsrl_mjx.placement import Placement
 from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
+
+ONE_DEVICE = Placement()
 
 
 class Phase(Protocol):
@@ -149,7 +152,7 @@ def member_axes(phase: Any) -> Any:
     return jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, phase)
 
 
-def make_chunk(length: int) -> Chunk:
+def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
     """Returns a jitted function that advances all members by `length` steps of a phase.
 
     Its state has a leading axis of members and is donated, and so has every hyper-parameter in which members
@@ -167,6 +170,6 @@ def make_chunk(length: int) -> Chunk:
 
     def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):
         axes = (member_axes(phase), None, 0, None)
-        return jax.vmap(one_member, in_axes=axes, out_axes=(0, None, 0))(phase, shared, state, clock)
+        return placement.over_members(one_member, axes, out_axes=(0, None, 0))(phase, shared, state, clock)
 
     return jax.jit(all_members, donate_argnames="state")

@@ -18,6 +18,7 @@ from wsrl_mjx.config import Config, evaluation_points, flat_fields
 from wsrl_mjx.console import Console, size
 from wsrl_mjx.evaluation import Evaluation
 from wsrl_mjx.keys import Purpose
+from wsrl_mjx.placement import Placement
 from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
 from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
 from wsrl_mjx.workshop import Workshop
@@ -31,6 +32,7 @@ class RunOptions:
     cache_dir: Path
     resume: bool = False
     pretrained: Path | None = None
+    devices: int = 1
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Run:
         self.config, self.options, self.console = config, options, console
         self.workshop = workshop or Workshop()
         self.members = members.of(config)
+        self.placement = Placement.over(options.devices, len(self.members))
         self.env = self.workshop.env(config)
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
@@ -72,10 +75,11 @@ class Run:
         self.recipe = recipes.side_by_side(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
         self.evaluation = Evaluation(
-            self.env, self.recipe.online.algorithm, config, options.run_dir, self._compiled
+            self.env, self.recipe.online.algorithm, config, options.run_dir, self._compiled, self.placement
         )
-        self._chunk = phases.make_chunk(config.evaluation.chunk_steps)
-        self._online_chunk = phases.make_chunk(config.evaluation.chunk_steps // config.online.num_envs)
+        steps = config.evaluation.chunk_steps
+        self._chunk = phases.make_chunk(steps, self.placement)
+        self._online_chunk = phases.make_chunk(steps // config.online.num_envs, self.placement)
 
     # -- phases -------------------------------------------------------------------------------------------
 
@@ -86,7 +90,7 @@ class Run:
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._pretrain(state, clock, step)
-            state = jax.jit(self.recipe.switch_all)(state)
+            state = self.placement.spread(jax.jit(self.recipe.switch_all)(state))
             clock, step = Clock.zero(), 0
             self._evaluate_online(state, 0)
         if step < self.config.online.online_steps:
@@ -103,7 +107,7 @@ class Run:
         if newest is None:
             if self.options.resume:
                 self.folder.cut_metrics(self.folder.header_size())
-            return "pretrain", 0, self.recipe.begin_all(self._keys()), Clock.zero()
+            return "pretrain", 0, *self._placed(self.recipe.begin_all(self._keys()), Clock.zero())
         meta = self.checkpoints.meta(newest)
         self.facts = Facts(**meta["facts"])
         self.evaluation.held_out = held_out.load(self.folder.path)
@@ -111,7 +115,7 @@ class Run:
         like = jax.eval_shape(self.recipe.begin_all, self._keys())
         if meta["phase"] == "online":
             like = jax.eval_shape(self.recipe.switch_all, like)
-        state, clock = self.checkpoints.restore(newest, (like, Clock.zero()))
+        state, clock = self._placed(*self.checkpoints.restore(newest, (like, Clock.zero())))
         self.console.say(f"resuming in {meta['phase']} at step {meta['step']:,}")
         return meta["phase"], meta["step"], state, clock
 
@@ -173,7 +177,7 @@ class Run:
             )
         rows, others = held_out.split(found.rows, config.data.dataset_seed)
         transform, discount = self.recipe.shared.reward_transform, config.agent.discount
-        data = dataset.to_device(rows, transform, discount)
+        data = self.placement.copied(dataset.to_device(rows, transform, discount))
         ruler = held_out.choose(dataset.to_device(others, transform, discount), config.data.dataset_seed)
         held_out.save(self.folder.path, ruler)
         self.evaluation.held_out = ruler
@@ -202,6 +206,7 @@ class Run:
         if found is None:
             return None
         (restored, _), meta, self.evaluation.held_out = found
+        restored = self.placement.spread(restored)
         kept = found._replace(state=(restored, clock))
         pretrained.keep([self.folder.path / pretrained.FOLDER], self._identity(), kept)
         held_out.save(self.folder.path, found.ruler)
@@ -290,6 +295,10 @@ class Run:
     def _spent(self, phase: str, began: float) -> None:
         """Adds the time since `began` on the clock to what `phase` has taken."""
         self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + self._clock() - began
+
+    def _placed(self, state: TrainState, clock: Clock) -> tuple[TrainState, Clock]:
+        """Returns the members spread over the devices, and the clock on all of them."""
+        return self.placement.spread(state), self.placement.copied(clock)
 
     def _keys(self) -> Key:
         seeds = jnp.asarray([member.seed for member in self.members])

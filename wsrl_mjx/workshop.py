@@ -53,7 +53,7 @@ class Workshop:
             waiting: shown while it compiles.
         """
         leaves, structure = jax.tree.flatten(args)
-        shapes = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
+        shapes = tuple((leaf.shape, leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
         key = (replace_flat(config, NUMBERS), what, structure, shapes)
         if key in self._programs:
             return self._programs[key], 0.0

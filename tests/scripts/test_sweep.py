@@ -107,7 +107,9 @@ def test_groups_and_shares_make_the_same_members(swept: Path, monkeypatch: pytes
     monkeypatch.setenv("WSRL_MJX_CACHE", str(swept / "cache"))
     monkeypatch.chdir(swept)
     grid = [*TINY, "--num-seeds", "2", "--sweep", "actor_lr=1e-3,3e-3", "--warmup-steps", "24"]
-    script.main([*grid, "--run-dir", "grouped", "--members-at-once", "2", "--share", "1/2"])
+    script.main([*grid, "--run-dir", "grouped", "--members-at-once", "2", "--share", "0/2"])
+    assert not list((swept / "grouped").glob("*/summary.json"))
+    script.main(["--run-dir", "grouped", "--resume", "--share", "1/2"])
     assert len(list((swept / "grouped").glob("*/summary.json"))) == 1
     script.main(["--run-dir", "grouped", "--resume", "--share", "2/2"])
     together = {(*row[:4], row.point): row.value for row in read_metrics(parts(swept)[1])}

@@ -1,0 +1,92 @@
+"""Run in a process of its own by test_placement, with eight simulated devices: one device against several."""
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from probe_envs import Line
+
+import envs
+from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.console import Console
+from wsrl_mjx.run import Run, RunOptions
+from wsrl_mjx.run_folder import read_metrics
+from wsrl_mjx.workshop import Workshop
+
+SIZES: dict[str, Any] = {
+    "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 4,
+    "offline_steps": 40, "offline_batch_size": 8, "cql_actions": 2, "offline_backup_actions": 2,
+    "warmup_steps": 20, "online_steps": 40, "batch_size": 4, "replay_capacity": 32,
+    "actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "eval_episodes": 2,
+    "eval_every": 20, "pretrain_eval_every": 20, "chunk_steps": 10, "checkpoint_every": 20,
+    "points": ("actor_lr=1e-3", "actor_lr=3e-3"),
+}  # fmt: skip
+
+
+class CutOffError(Exception):
+    """The power fails."""
+
+
+class Kept(Run):
+    """A run that remembers its last state, and may be cut off."""
+
+    cut: tuple[str, int] | None = None
+
+    def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
+        super()._checkpoint(phase, step, index, tree)
+        self.last = tree
+        if (phase, step) == self.cut:
+            self.checkpoints.close()
+            raise CutOffError
+
+
+def carry_out(place: Path, devices: int, resume: bool = False, cut: tuple[str, int] | None = None) -> Kept:
+    """Trains on so many devices, each with a cache of its own so that nothing is shared."""
+    config = replace_flat(Config(), SIZES)
+    options = RunOptions(place / "run", place / "cache", resume=resume, devices=devices)
+    run = Kept(config, options, Console(), Workshop())
+    run.cut = cut
+    with contextlib.suppress(CutOffError):
+        run.train()
+    return run
+
+
+def check_close(one: Path, other: Path) -> None:
+    """Checks that two runs wrote the same numbers, but for rounding that grows from update to update."""
+    ours, theirs = read_metrics(one / "run"), read_metrics(other / "run")
+    assert [(*r[:4], r.point) for r in ours] == [(*r[:4], r.point) for r in theirs]
+    for a, b in zip(ours, theirs, strict=True):
+        tolerance = 1e-3 if a.phase == "pretrain" else 0.05
+        np.testing.assert_allclose(a.value, b.value, rtol=tolerance, atol=tolerance, err_msg=str(a))
+
+
+def main(place: Path) -> None:
+    """Compares, and prints what was seen."""
+    envs.REGISTRY["line"] = Line
+    assert jax.local_device_count() == 8
+    carry_out(place / "one", 1)
+    spread = carry_out(place / "eight", 8)
+    agent = spread.last[0].agent
+    assert all(len(leaf.sharding.device_set) == 8 for leaf in jax.tree.leaves(agent))
+    assert all(len(leaf.addressable_shards[0].data) == 1 for leaf in jax.tree.leaves(agent))
+    check_close(place / "one", place / "eight")
+    program = next(p for k, p in spread.workshop._programs.items() if k[1] == "fine-tuning")
+    text = program.as_text()
+    operations = ("all-reduce(", "all-gather(", "all-to-all(", "collective-permute(", "reduce-scatter(")
+    assert not [name for name in operations if name in text]
+    assert "conditional(" in text
+    carry_out(place / "cut", 8, cut=("online", 20))
+    carry_out(place / "cut", 8, resume=True)
+    metrics = [(place / name / "run" / "metrics.csv").read_bytes() for name in ("eight", "cut")]
+    assert metrics[0] == metrics[1]
+    carry_out(place / "fewer", 8, cut=("pretrain", 20))
+    carry_out(place / "fewer", 2, resume=True)
+    check_close(place / "one", place / "fewer")
+    print("all as on one device")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
