@@ -2,9 +2,10 @@
 
     python scripts/benchmark.py all --out benchmark.json
 
-Parts: online (a full-size WSRL step with physics), learner (the same without), pretrain (CQL), env (physics
-of each task), replay (inserts), compile (a new process up to its first online step). Medians in the steady
-state; run it on an idle machine.
+Parts: online (a full-size WSRL step with physics), learner (the same without), hostloop (the same agent
+stepped from Python, with Gymnasium and a NumPy buffer; needs the extra `dev`), pretrain (CQL), sweep (1, 2,
+4, ... seeds in one program), env (physics of each task), replay (inserts), compile (a new process up to its
+first online step). Medians in the steady state; run it on an idle machine.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from typing import Annotated, Any, Literal
 
 import jax
 import tyro
-from benchmarks import learning, ring, startup, worlds
+from benchmarks import hostloop, learning, ring, startup, worlds
 from benchmarks.timing import matmul_rates
 
 import envs
@@ -28,7 +29,7 @@ from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config
 from wsrl_mjx.run_folder import versions
 
-Part = Literal["online", "learner", "pretrain", "env", "replay", "compile", "all"]
+Part = Literal["online", "learner", "hostloop", "pretrain", "sweep", "env", "replay", "compile", "all"]
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,13 @@ class Sizes:
     insert_seeds: int = 8
     inserts: int = 2000  # in one timed call
     startups: int = 3
+    members: tuple[int, ...] = (1, 2, 4, 8)  # seeds side by side in the sweep
 
 
-TINY = Sizes("smoke", (32, 64), 1, 2, 4, (2,), ("hopper",), 64, 2, 16, 1)
+TINY = Sizes("smoke", (32, 64), 1, 2, 4, (2,), ("hopper",), 64, 2, 16, 1, (1, 2))
+
+
+NEED_PEAK = ("online", "learner", "hostloop", "pretrain", "sweep")  # said as a share of the matmul rate
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,10 @@ def check(command: Command) -> Sizes:
     Raises:
         ValueError: a value that cannot work.
     """
+    if command.part in ("hostloop", "all") and command.env not in hostloop.GYMNASIUM:
+        raise ValueError(
+            f"env must be one of {', '.join(hostloop.GYMNASIUM)} for {command.part}, got {command.env!r}"
+        )
     if command.env not in envs.REGISTRY:
         raise ValueError(f"env must be one of {', '.join(envs.REGISTRY)}, got {command.env!r}")
     if command.seeds < 1:
@@ -123,16 +132,14 @@ class Bench:
             "matmul": self._matmul,
             "online": lambda: self._training("online step", self._online(physics=True)),
             "learner": lambda: self._training("the same without physics", self._online(physics=False)),
+            "hostloop": self._hostloop,
+            "sweep": self._sweep,
             "pretrain": lambda: self._training("CQL update", self._pretraining()),
             "env": self._env,
             "replay": self._replay,
             "compile": self._compile,
         }
-        wanted = [
-            p
-            for p in parts
-            if part in ("all", p) or (p == "matmul" and part in ("online", "learner", "pretrain"))
-        ]
+        wanted = [p for p in parts if part in ("all", p) or (p == "matmul" and part in NEED_PEAK)]
         about = versions()
         self.console.say(f"{about['device']}; jax {about['jax']}, mujoco-mjx {about['mujoco-mjx']}")
         results = {"versions": about, "sizes": dataclasses.asdict(self.sizes)}
@@ -160,6 +167,26 @@ class Bench:
             f"{taken['flop_rate'] / 1e9:,.0f} GFLOP/s, {share:.1f} % of the matmul rate"
         )
         return taken | {"matmul_share_percent": share}
+
+    def _hostloop(self) -> dict[str, float]:
+        taken = hostloop.online(self.config, self.sizes.chunk, self.sizes.repeats)
+        share = 100 * taken["flop_rate"] / self.peak
+        self.console.say(
+            f"the same stepped from Python, with Gymnasium: {taken['milliseconds']:.3g} ms, {share:.1f} %"
+        )
+        return taken | {"matmul_share_percent": share}
+
+    def _sweep(self) -> list[dict[str, float]]:
+        results = []
+        for seeds in self.sizes.members:
+            taken = learning.online(self.config, seeds, self.sizes.chunk, self.sizes.repeats)
+            results.append(taken | {"seed_steps_per_second": seeds * taken["per_second"]})
+            cost = taken["milliseconds"] / results[0]["milliseconds"]
+            self.console.say(
+                f"{seeds} seeds side by side: {taken['milliseconds']:.3g} ms, {cost:.2f} times one seed, "
+                f"{results[-1]['seed_steps_per_second']:,.1f} seed-steps/s"
+            )
+        return results
 
     def _env(self) -> dict[str, list[dict[str, float]]]:
         results: dict[str, list[dict[str, float]]] = {}

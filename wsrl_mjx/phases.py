@@ -104,10 +104,13 @@ class Online(struct.PyTreeNode):
     ) -> tuple[Any, Metrics]:
         """Runs all updates of one vector step; the rows of all of them are gathered at once."""
         key_sample, key_update = jax.random.split(key)
-        rounds = self.updates // self.critics_per_actor
-        shape = (rounds, self.critics_per_actor, self.batch_size)
-        batches = replay.sample(buffer, key_sample, shape, inserted)
-        keys = jax.random.split(key_update, (rounds, self.critics_per_actor + 1))
+        shape = (self.updates // self.critics_per_actor, self.critics_per_actor, self.batch_size)
+        return self.learn(agent, replay.sample(buffer, key_sample, shape, inserted), key_update)
+
+    def learn(self, agent: Any, batches: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Updates on `batches` [R, C, B]: R rounds of C critic updates and one of the actor."""
+        rounds = batches.reward.shape[0]
+        keys = jax.random.split(key, (rounds, self.critics_per_actor + 1))
 
         def critic_update(agent: Any, scanned: tuple[Transition, Key]):
             batch, key = scanned

@@ -31,7 +31,7 @@ def test_operations_follow_the_settings() -> None:
     assert more_targets - plain == 4 * 256 * 8 * flops.forward((35, 256, 256, 1))
 
 
-@pytest.mark.parametrize("part", ["learner", "replay"])
+@pytest.mark.parametrize("part", ["learner", "replay", "hostloop", "sweep"])
 def test_it_runs_and_writes_its_numbers(
     part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,6 +43,11 @@ def test_it_runs_and_writes_its_numbers(
         kinds = [(n["seeds"], n["full"]) for n in numbers["replay"]]
         assert kinds == [(1, False), (1, True), (2, False), (2, True)]
         assert all(n["microseconds"] > 0 for n in numbers["replay"])
+    elif part == "hostloop":
+        assert numbers["hostloop"]["milliseconds"] > 0
+    elif part == "sweep":
+        assert [entry["seeds"] for entry in numbers["sweep"]] == [1, 2]
+        assert all(e["seed_steps_per_second"] == e["seeds"] * e["per_second"] for e in numbers["sweep"])
     else:
         assert numbers["learner"]["flop_rate"] > 0 and numbers["learner"]["matmul_share_percent"] > 0
         assert "% of the matmul rate" in capsys.readouterr().out
@@ -51,7 +56,11 @@ def test_it_runs_and_writes_its_numbers(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["all", "--env", "lime"], "env must be one of ant, ant-direction, "),
+        (["env", "--env", "lime"], "env must be one of ant, ant-direction, "),
+        (
+            ["hostloop", "--env", "pointmaze-umaze"],
+            "env must be one of ant, halfcheetah, hopper, walker2d for",
+        ),
         (["all", "--seeds", "0"], "seeds must be a positive integer, got 0"),
         (["all", "--out", "no/where.json"], "out no/where.json: its folder does not exist"),
     ],
