@@ -41,6 +41,8 @@ class OfflineConfig:
     offline_steps: int = 250_000
     """Gradient steps."""
     offline_batch_size: int = 256
+    offline_actor_lr: float | None = None
+    """The actor's learning rate while pretraining; unset: actor_lr, as online."""
     cql_alpha: float = 5.0
     """Weight of the conservative term, or its start where it is learned."""
     cql_learn_alpha: bool = False

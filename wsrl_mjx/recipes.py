@@ -130,6 +130,8 @@ def make_offline(config: Config, action_size: int) -> Any:
     """Returns the pretraining algorithm."""
     offline = config.offline
     sac = make_sac(config, action_size, offline.offline_backup_actions)
+    if offline.offline_actor_lr is not None:
+        sac = sac.replace(actor_lr=hyper(offline.offline_actor_lr))
     if offline.cloning_weight > 0.0:
         sac = sac.replace(cloning_weight=hyper(offline.cloning_weight))
     cql = CQL(

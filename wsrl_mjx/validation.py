@@ -58,7 +58,7 @@ def _check_counts(config: Config) -> None:
 
 def _check_rates(config: Config) -> None:
     for name, value in flat_fields(config).items():
-        if name.endswith("_lr") and not 0.0 <= value < 1.0:
+        if name.endswith("_lr") and value is not None and not 0.0 <= value < 1.0:
             raise ValueError(f"{name} must be in [0, 1), got {value}")
         if isinstance(value, float) and name != "utd" and not math.isfinite(value):
             raise ValueError(f"{name} must be finite, got {value}")

@@ -73,6 +73,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"chunk_steps": 600}, "must be a multiple of chunk_steps"),
         ({"checkpoint_every": 500}, r"checkpoint_every must be a multiple of chunk_steps \(200\), got 500"),
         ({"actor_lr": -1e-4}, r"actor_lr must be in \[0, 1\), got -0.0001"),
+        ({"offline_actor_lr": 1.5}, r"offline_actor_lr must be in \[0, 1\), got 1.5"),
         ({"critic_lr": float("nan")}, r"critic_lr must be in \[0, 1\), got nan"),
         ({"discount": 0.0}, r"discount must be in \(0, 1\], got 0.0"),
         ({"target_rate": 1.5}, r"target_rate must be in \(0, 1\], got 1.5"),

@@ -59,3 +59,11 @@ def test_constants_reach_the_algorithms() -> None:
     assert float(wsrl.shared.reward_transform(jnp.asarray(1.0))) == 5.0
     assert not sac.entropy_backup and float(sac.target_entropy) == -1.0
     assert float(recipe(target_entropy=-0.5).online.algorithm.target_entropy) == -0.5
+
+
+def test_the_actor_may_learn_at_another_rate_offline() -> None:
+    wsrl = recipe(actor_lr=1e-4, offline_actor_lr=1e-3)
+    rates = float(wsrl.pretrain.algorithm.sac.actor_lr), float(wsrl.online.algorithm.actor_lr)
+    assert rates == pytest.approx((1e-3, 1e-4))
+    plain = recipe(actor_lr=2e-4)
+    assert float(plain.pretrain.algorithm.sac.actor_lr) == pytest.approx(2e-4)
