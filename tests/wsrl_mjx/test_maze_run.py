@@ -23,7 +23,7 @@ def test_a_maze_trains_and_leaves_its_picture(tmp_path: Path, capsys: pytest.Cap
     cli.main(["--env", "pointmaze-umaze", "--preset", "smoke", *flags, *places])
     printed = capsys.readouterr().out
     assert "calql" in printed and "rows of diverse from fresh rollouts, success" in printed
-    scores = [value for *_, name, value in read_metrics(tmp_path / "run") if name == "eval/score"]
+    scores = [row.value for row in read_metrics(tmp_path / "run") if row.name == "eval/score"]
     assert scores and all(0.0 <= score <= 100.0 for score in scores)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert 0.0 <= summary["behavior"]["score"] <= 100.0

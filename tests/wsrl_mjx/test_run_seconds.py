@@ -33,7 +33,8 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         now += COMPILING
         yield
 
-    monkeypatch.setattr("wsrl_mjx.run.time", SimpleNamespace(perf_counter=look))
+    for module in ("run", "workshop"):
+        monkeypatch.setattr(f"wsrl_mjx.{module}.time", SimpleNamespace(perf_counter=look))
     monkeypatch.setattr(Console, "compiling", compiling)
     config = replace_flat(
         Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", "dataset_size": 200}
