@@ -173,6 +173,16 @@ def read_metrics(path: Path) -> list[Row]:
         ]
 
 
+def write_metrics(path: Path, rows: Iterable[Row]) -> None:
+    """Replaces a folder's metrics.csv in one move."""
+    temporary = path / ".metrics.csv.new"
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(row._replace(value=repr(row.value)) for row in rows)
+    temporary.replace(path / "metrics.csv")
+
+
 def versions() -> dict[str, Any]:
     """Returns what the numbers of a run depend on besides its config."""
     device = jax.local_devices()[0]

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from wsrl_mjx import comparison
+from wsrl_mjx import comparison, run_folder
 from wsrl_mjx.comparison import Arm
 from wsrl_mjx.curves import curve
 from wsrl_mjx.experiments import is_finished
@@ -45,13 +45,15 @@ def read(folder: Path, parts: Sequence[Part]) -> list[Arm]:
 
 
 def write(folder: Path, arms: list[Arm], title: str) -> Written:
-    """Writes members.csv, table.md, sweep.png and curves.png into the sweep's folder."""
+    """Writes metrics.csv, members.csv, table.md, sweep.png and curves.png into the sweep's folder."""
     table = comparison.table(arms)
+    rows = (row._replace(point=arm.label) for arm in arms for row in arm.rows)
+    run_folder.write_metrics(folder, rows)
     (folder / "table.md").write_text(comparison.markdown(table) + "\n")
     _write_members(folder / "members.csv", arms)
     ends(arms, title).savefig(folder / "sweep.png", dpi=130)
     comparison.figure(arms, title).savefig(folder / "curves.png", dpi=130)
-    return Written(table, ["members.csv", "table.md", "sweep.png", "curves.png"])
+    return Written(table, ["metrics.csv", "members.csv", "table.md", "sweep.png", "curves.png"])
 
 
 def _write_members(path: Path, arms: list[Arm]) -> None:

@@ -76,6 +76,9 @@ def test_the_table_has_every_member_and_every_point(swept: Path) -> None:
     rows = [row for row in read_metrics(parts(swept)[0]) if row.name == "eval/return"]
     final = next(row for row in rows if row[:3] == ("online", 40, 1) and row.point == "actor_lr=3e-3")
     assert float(members[3]["final"]) == pytest.approx(final.value, abs=1e-4)
+    everything = read_metrics(swept / "grid")
+    assert len(everything) == sum(len(read_metrics(part)) for part in parts(swept))
+    assert {(row.point, str(row.seed)) for row in everything} == {(m["point"], m["seed"]) for m in members}
     table = (swept / "grid" / "table.md").read_text().splitlines()
     assert [line.split(" | ")[0] for line in table[2:]] == [f"| {point}" for point in points]
     for picture in ("sweep.png", "curves.png"):
