@@ -110,7 +110,12 @@ class RunFolder:
         return len(",".join(COLUMNS)) + 1
 
     def cut_metrics(self, size: int) -> None:
-        """Drops the rows written after the checkpoint that remembered `size`; they will come again."""
+        """Drops the rows written after the checkpoint that remembered `size`; they will come again.
+
+        Raises:
+            ValueError: the metrics have other columns; nothing is dropped then.
+        """
+        _check_columns(self.path)  # the rows come later: the last may be torn
         with self.metrics_path.open("r+b") as file:
             file.truncate(size)
         self._events_kept = {}
@@ -165,12 +170,27 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """Returns the rows of a run's metrics.csv."""
+    """Returns the rows of a run's metrics.csv.
+
+    Raises:
+        ValueError: its columns are not ours: another version wrote it.
+    """
+    _check_columns(path)
     with (path / "metrics.csv").open(newline="") as file:
         return [
             Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
             for r in csv.DictReader(file)
         ]
+
+
+def _check_columns(path: Path) -> None:
+    with (path / "metrics.csv").open() as file:
+        header = file.readline().strip()
+    if header != ",".join(COLUMNS):
+        raise ValueError(
+            f"run-dir {path}: metrics.csv must have the columns {', '.join(COLUMNS)}, got {header!r}; "
+            "another version wrote it"
+        )
 
 
 def write_metrics(path: Path, rows: Iterable[Row]) -> None:

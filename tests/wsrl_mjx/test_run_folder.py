@@ -108,3 +108,24 @@ def test_the_grid_point_of_a_row_comes_back(folder: RunFolder) -> None:
     row = Row("online", 10, 0, "critic/q", 0.1, "actor_lr=1e-4,cql_alpha=5")
     folder.append([row, ROWS[0]])
     assert read_metrics(folder.path) == [row, ROWS[0]] and ROWS[0].point == ""
+
+
+def test_metrics_of_another_version_are_refused_and_left_as_they_are(folder: RunFolder) -> None:
+    text = "phase,step,seed,name,value\nonline,10,0,critic/q,0.1\n"
+    folder.metrics_path.write_text(text)
+    for refused in (lambda: read_metrics(folder.path), lambda: folder.cut_metrics(folder.header_size())):
+        with pytest.raises(
+            ValueError, match=r"must have the columns phase, .*, point, got 'phase,.*,value';"
+        ):
+            refused()
+    assert folder.metrics_path.read_text() == text
+
+
+def test_a_torn_last_row_is_cut_off(folder: RunFolder) -> None:
+    """A process may die in the middle of a line."""
+    folder.append(ROWS)
+    size = folder.metrics_size()
+    with folder.metrics_path.open("a") as file:
+        file.write("online,1")
+    folder.cut_metrics(size)
+    assert read_metrics(folder.path) == ROWS
