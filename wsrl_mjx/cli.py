@@ -86,7 +86,7 @@ def parse(arguments: list[str], kind: type[Kind]) -> Kind:
             raise ValueError("resume needs --run-dir: the folder of the run to go on with")
         default = from_saved(read_config(typed.run_dir))
     else:
-        default = preset_config(resolve_preset(typed.preset), typed.env)
+        default = preset_config(resolve_preset(typed.preset), typed.env, typed.method)
     command = tyro.cli(kind, args=arguments, default=kind(config=default), description=kind.__doc__)
     config = command.config
     if not typed.resume:
@@ -102,6 +102,7 @@ class _Peek:
 
     env: str = Config.env
     preset: str = "auto"
+    method: str = Config.method
     run_dir: Path | None = None
     resume: bool = False
 

@@ -7,9 +7,11 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-OFFLINE_ALGOS = ("calql", "cql")
-
-OfflineAlgo = Literal["calql", "cql"]
+OfflineAlgo = Literal["calql", "cql", "iql", "bc"]
+OnlineAlgo = Literal["sac", "cql", "calql", "iql", "so2"]
+WarmupSource = Literal["policy", "random", "data"]
+Origin = Literal["pretrained", "fresh"]
+Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "jsrl", "so2"]
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,9 @@ class OfflineConfig:
     """Offline pretraining."""
 
     offline_algo: OfflineAlgo = "cql"
-    """calql needs a return-to-go; cql is the paper's choice for dense rewards."""
+    """calql needs a return-to-go; cql is the paper's choice for dense rewards; bc hands over its actor alone."""
     offline_steps: int = 250_000
-    """Gradient steps."""
+    """Gradient steps; 0 for no pretraining."""
     offline_batch_size: int = 256
     offline_actor_lr: float | None = None
     """The actor's learning rate while pretraining; unset: actor_lr, as online."""
@@ -56,6 +58,14 @@ class OfflineConfig:
     """Share of behaviour cloning in the pretraining actor's loss; 0 is the paper's CQL and Cal-QL."""
     offline_backup_actions: int = 10
     """Next actions whose best value backs up the target; 1 turns the maximum off."""
+    iql_expectile: float = 0.7
+    """Of the target critics' values that IQL's state value is; above 0.5."""
+    iql_beta: float = 3.0
+    """Inverse temperature of the advantages that weigh IQL's cloning."""
+    iql_extraction: Literal["awr", "ddpg"] = "awr"
+    """How IQL's actor follows its critics: advantage-weighted cloning, or their gradient (DDPG+BC)."""
+    iql_cloning: float = 1.0
+    """Weight of cloning beside the critics' gradient, for ddpg."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class OnlineConfig:
     """Warmup and online fine-tuning."""
 
     warmup_steps: int = 5000
-    """Steps that the frozen pretrained policy collects before the first update; 0 for none."""
+    """Rows that the frozen pretrained policy collects before the first update; 0 for none."""
     online_steps: int = 300_000
     """Environment steps since the switch, the warmup included."""
     utd: float = 4.0
@@ -76,6 +86,31 @@ class OnlineConfig:
     """Rows of the replay buffer, per seed."""
     backup_actions: int = 1
     """Next actions whose best value backs up the online target; 1 turns the maximum off."""
+    online_algo: OnlineAlgo = "sac"
+    """What goes on after the switch."""
+    online_cql_alpha: float | None = None
+    """Weight of the conservative term online, for cql and calql; unset: cql_alpha."""
+    warmup_source: WarmupSource = "policy"
+    """What fills the buffer before the first update: the pretrained policy, uniformly random actions, or rows
+    of the offline data, which take no environment steps."""
+    offline_share: float = 0.0
+    """Share of offline rows in every minibatch of the online updates; 0 drops the data at the switch."""
+    retain: Literal["none", "append"] = "none"
+    """append: every online minibatch is drawn from data and replay as if they were one buffer."""
+    init_actor: Origin = "pretrained"
+    """What the actor starts fine-tuning from; a fresh one's warmup is the pretrained policy's all the same."""
+    init_critics: Origin = "pretrained"
+    """What the critics start fine-tuning from."""
+    keep_optimizers: bool = True
+    """Go on with the pretraining's Adam moments."""
+    keep_temperature: bool = True
+    """Go on with the pretraining's temperature, not with init_temperature."""
+    guide_steps: float = 0.0
+    """Mean steps of an episode in which the pretrained policy acts first (JSRL); 0 for none."""
+    so2_noise: float = 0.3
+    """Standard deviation of the noise on SO2's next actions."""
+    so2_noise_limit: float = 0.6
+    """Where that noise is clipped."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +153,9 @@ class EvaluationConfig:
     """Steps of one compiled call; divides every evaluation point."""
     checkpoint_every: int = 20_000
     """Steps between checkpoints, in both phases; a multiple of chunk_steps."""
+    true_value_states: int = 0
+    """Held-out states from which an evaluation restarts the simulator, to measure the policy's true value; 0
+    for none."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +169,9 @@ class Config:
     """Options of the environment as name=value, such as goal=3,4 or time_limit=500 or integrator=rk4."""
     preset: str = "paper"
     """Where the other defaults come from: smoke, laptop, paper, or auto (paper on an accelerator)."""
+    method: Method = "wsrl"
+    """The fine-tuning method: a bundle of the settings below (wsrl_mjx/methods.py), each of which can be
+    changed."""
     seed: int = 0
     num_seeds: int = 1
     """Seeds trained side by side in one program: seed, seed + 1, ..."""
@@ -149,9 +190,30 @@ class Config:
         return round(self.online.utd * self.online.num_envs)
 
     @property
+    def prefilled_rows(self) -> int:
+        """Offline rows in the buffer before the first online step."""
+        return self.online.warmup_steps if self.online.warmup_source == "data" else 0
+
+    @property
     def first_update(self) -> int:
         """Online steps before the first update: the warmup, and rows for one full round of distinct draws."""
-        return max(self.online.warmup_steps, self.updates_per_step * self.online.batch_size)
+        rows = max(self.online.warmup_steps, self.updates_per_step * self.online.batch_size)
+        return max(0, rows - self.prefilled_rows)
+
+    @property
+    def keeps_data(self) -> bool:
+        """Whether online updates draw rows of the offline data."""
+        return self.online.offline_share > 0.0 or self.online.retain == "append"
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether there must be offline data at all."""
+        return self.offline.offline_steps > 0 or self.keeps_data or self.prefilled_rows > 0
+
+    @property
+    def offline_rows(self) -> int:
+        """Offline rows of every online minibatch, where a share of them is set."""
+        return round(self.online.offline_share * self.online.batch_size)
 
     @property
     def critics_per_actor(self) -> int:

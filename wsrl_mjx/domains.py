@@ -34,6 +34,8 @@ SPARSE_MAZE: dict[str, Any] = {
     "offline_algo": "calql",
     "backup_actions": 10,
     "std_mode": "global",
+    "iql_expectile": 0.9,
+    "iql_beta": 10.0,
 }
 PAPER_MAZE: dict[str, Any] = {
     "offline_steps": 1_000_000,

@@ -8,6 +8,7 @@ import jax
 import envs
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.domains import domain_of
+from wsrl_mjx.methods import METHODS
 from wsrl_mjx.validation import choose
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -75,15 +76,16 @@ def resolve_preset(name: str) -> str:
     return "laptop" if jax.default_backend() == "cpu" else "paper"
 
 
-def preset_config(preset: str, env: str) -> Config:
-    """Returns the settings of `preset` (already resolved) for an environment.
+def preset_config(preset: str, env: str, method: str = "wsrl") -> Config:
+    """Returns the settings of `preset` (already resolved) for an environment and a fine-tuning method.
 
     Raises:
-        ValueError: an unknown environment; the message lists the choices.
+        ValueError: an unknown environment or method; the message lists the choices.
     """
     check_env(env)
-    own = domain_of(env).overrides(preset)
-    return replace_flat(Config(), {**PRESETS[preset], **own, "env": env, "preset": preset})
+    choose("method", method, tuple(METHODS))
+    own = domain_of(env).overrides(preset) | METHODS[method].settings
+    return replace_flat(Config(), {**PRESETS[preset], **own, "env": env, "preset": preset, "method": method})
 
 
 def check_env(name: str) -> None:

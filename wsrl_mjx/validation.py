@@ -5,10 +5,20 @@ Each message names the field, the value given, and the choices or the limit.
 
 import difflib
 import math
+import typing
 from typing import Any
 
 from wsrl_mjx import members
-from wsrl_mjx.config import OFFLINE_ALGOS, AgentConfig, Config, flat_fields
+from wsrl_mjx.config import (
+    AgentConfig,
+    Config,
+    Method,
+    OfflineAlgo,
+    OnlineAlgo,
+    Origin,
+    WarmupSource,
+    flat_fields,
+)
 
 
 def validate(config: Config) -> None:
@@ -18,6 +28,8 @@ def validate(config: Config) -> None:
     _check_rates(config)
     _check_choices(config)
     _check_ensemble(config.agent)
+    _check_iql(config)
+    _check_online_data(config)
     _check_updates(config)
     _check_lengths(config)
     _check_chunks(config)
@@ -40,7 +52,7 @@ def _check_points(config: Config) -> None:
 
 
 def _check_counts(config: Config) -> None:
-    may_be_zero = {"warmup_steps", "seed", "dataset_seed"}
+    may_be_zero = {"warmup_steps", "seed", "dataset_seed", "offline_steps", "true_value_states"}
     for name, value in flat_fields(config).items():
         if name in ("actor_hidden", "critic_hidden"):
             if not value or any(not _is_count(width) or width < 1 for width in value):
@@ -66,12 +78,15 @@ def _check_rates(config: Config) -> None:
         value = getattr(config.agent, name)
         if not 0.0 < value <= 1.0:
             raise ValueError(f"{name} must be in (0, 1], got {value}")
-    if config.offline.offline_algo == "calql" and config.agent.discount >= 1.0:
+    algorithms = (config.offline.offline_algo, config.online.online_algo)
+    if "calql" in algorithms and config.agent.discount >= 1.0:
         raise ValueError("discount must be less than 1 for calql: its returns-to-go bootstrap, got 1.0")
     if config.agent.init_temperature <= 0.0:
         raise ValueError(f"init_temperature must be positive, got {config.agent.init_temperature}")
-    if config.offline.cql_alpha <= 0.0:
-        raise ValueError(f"cql_alpha must be positive, got {config.offline.cql_alpha}")
+    for name in ("cql_alpha", "online_cql_alpha"):
+        value = flat_fields(config)[name]
+        if value is not None and value <= 0.0:
+            raise ValueError(f"{name} must be positive, got {value}")
     if not 0.0 <= config.offline.cloning_weight <= 1.0:
         raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
     if config.data.reward_scale == 0.0:
@@ -79,9 +94,44 @@ def _check_rates(config: Config) -> None:
 
 
 def _check_choices(config: Config) -> None:
-    choose("offline_algo", config.offline.offline_algo, OFFLINE_ALGOS)
+    offline, online = config.offline, config.online
+    choose("method", config.method, typing.get_args(Method))
+    choose("offline_algo", offline.offline_algo, typing.get_args(OfflineAlgo))
+    choose("iql_extraction", offline.iql_extraction, ("awr", "ddpg"))
+    choose("online_algo", online.online_algo, typing.get_args(OnlineAlgo))
+    choose("warmup_source", online.warmup_source, typing.get_args(WarmupSource))
+    choose("retain", online.retain, ("none", "append"))
+    choose("init_actor", online.init_actor, typing.get_args(Origin))
+    choose("init_critics", online.init_critics, typing.get_args(Origin))
     choose("std_mode", config.agent.std_mode, ("state", "global"))
     choose("actor_q", config.agent.actor_q, ("min", "mean"))
+
+
+def _check_iql(config: Config) -> None:
+    if not 0.5 <= config.offline.iql_expectile < 1.0:
+        raise ValueError(f"iql_expectile must be in [0.5, 1), got {config.offline.iql_expectile}")
+    for name in ("iql_beta", "iql_cloning", "so2_noise", "so2_noise_limit"):
+        value = flat_fields(config)[name]
+        if value < 0.0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+
+
+def _check_online_data(config: Config) -> None:
+    """Checks what fills the buffer and the minibatches besides the policy's own experience."""
+    online = config.online
+    if not 0.0 <= online.offline_share < 1.0:
+        raise ValueError(f"offline_share must be in [0, 1), got {online.offline_share}")
+    if online.offline_share > 0.0 and not 0 < config.offline_rows < online.batch_size:
+        raise ValueError(
+            f"offline_share {online.offline_share} of batch_size {online.batch_size} is "
+            f"{config.offline_rows} rows; it must leave one row at least on either side"
+        )
+    if online.offline_share > 0.0 and online.retain == "append":
+        raise ValueError("offline_share and retain append are two ways to keep the data; choose one")
+    if online.guide_steps < 0.0 or 0.0 < online.guide_steps < 1.0:
+        raise ValueError(f"guide_steps must be 0 or at least 1, got {online.guide_steps}")
+    if online.guide_steps and not config.offline.offline_steps:
+        raise ValueError("guide_steps needs a pretrained policy: offline_steps must not be 0")
 
 
 def _check_ensemble(agent: AgentConfig) -> None:
@@ -113,7 +163,7 @@ def _check_updates(config: Config) -> None:
 
 def _check_lengths(config: Config) -> None:
     online = config.online
-    if online.warmup_steps >= online.online_steps:
+    if online.warmup_source != "data" and online.warmup_steps >= online.online_steps:
         raise ValueError(
             f"warmup_steps must be less than online_steps ({online.online_steps}), which count it, got "
             f"{online.warmup_steps}: there would be no fine-tuning"
@@ -125,9 +175,10 @@ def _check_lengths(config: Config) -> None:
             f"update waits for utd * num_envs * batch_size = {product} rows; choose fewer num_envs or a "
             "smaller batch_size"
         )
-    if online.replay_capacity < config.first_update:
+    before = config.first_update + config.prefilled_rows
+    if online.replay_capacity < before:
         raise ValueError(
-            f"replay_capacity must hold the {config.first_update} rows before the first update, "
+            f"replay_capacity must hold the {before} rows before the first update, "
             f"got {online.replay_capacity}"
         )
     if config.data.dataset_size < config.data.collect_envs:
