@@ -53,9 +53,27 @@ class Episodes:
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start state; later starts come from the state's own key."""
-        state = self.task.reset(key)
+        return self._counted(self.task.reset(key))
+
+    def _counted(self, state: EnvState) -> EnvState:
         zero = jnp.zeros((), jnp.float32)
         return state.replace(metrics=state.metrics | {"episode_return": zero, "episode_length": zero})
+
+    @property
+    def restartable(self) -> bool:
+        """Whether the task can be put into a state that was observed."""
+        return hasattr(self.task, "at")
+
+    def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
+        """Returns an episode that begins where `obs` [O] was observed.
+
+        Raises:
+            ValueError: the task is not `restartable`.
+        """
+        if not self.restartable:
+            raise ValueError(f"env {self.name} cannot be restarted from an observation")
+        task: Any = self.task
+        return self._counted(task.at(obs, key))
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Makes one control step with `action` [A], and restarts where it ended the episode."""

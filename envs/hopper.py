@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from envs.base import EnvState, first_state
 from envs.checks import check_finite, check_interval, check_not_negative
 from envs.gymnasium_task import GymnasiumTask
-from envs.locomotion import inside, observe_planar_walker, start_with_uniform_velocity
+from envs.locomotion import inside, observe_planar_walker, physics_of, start_with_uniform_velocity
 from envs.simulation import Physics
 
 METRICS = ("x_velocity",)  # m/s, mean over the control step
@@ -51,6 +51,10 @@ class Hopper(GymnasiumTask):
         key_start, key_next = jax.random.split(key)
         physics = start_with_uniform_velocity(self.simulation, key_start, self.reset_noise_scale)
         return first_state(physics, observe_planar_walker(physics), key_next, METRICS)
+
+    def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
+        """Returns the state that is observed as `obs` [11]; a velocity beyond 10 is taken for 10."""
+        return self.reset(key).replace(physics=physics_of(self.simulation, obs), obs=obs, final_obs=obs)
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([3], in [-1, 1]) for 0.008 s."""

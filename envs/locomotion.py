@@ -32,6 +32,17 @@ def start_with_uniform_velocity(simulation: Simulation, key: jax.Array, noise_sc
     return simulation.start(qpos + noise, qvel)
 
 
+def physics_of(simulation: Simulation, obs: jax.Array) -> Physics:
+    """Returns the physics that is observed as `obs` [O]: all velocities, and all but the first positions.
+
+    These, the place in the plane, are zero.
+    """
+    model = simulation.mj_model
+    positions, velocities = obs[: -model.nv], obs[-model.nv :]
+    unseen = jnp.zeros(model.nq - len(positions))
+    return simulation.start(jnp.concatenate([unseen, positions]), velocities)
+
+
 def observe_planar_walker(physics: Physics) -> jax.Array:
     """Returns Hopper's and Walker2d's observation: positions but x, and velocities within +-10."""
     return jnp.concatenate([physics.qpos[1:], jnp.clip(physics.qvel, -10.0, 10.0)])

@@ -95,6 +95,12 @@ class MazeTask(ABC):
         physics = self.place(jax.random.choice(key_cell, self.start_positions) + noise, key_body)
         return first_state(physics, self._observe(physics, self.layout), key_next, METRICS, self.layout)
 
+    def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
+        """Returns the state that is observed as `obs` [O]; its goal must be this maze's."""
+        split = self.simulation.mj_model.nq
+        physics = self.simulation.start(obs[:split], obs[split:-2])
+        return self.reset(key).replace(physics=physics, obs=obs, final_obs=obs)
+
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([A], in [-1, 1]) for one control step, in the maze of the state's context."""
         maze: Maze = state.context

@@ -39,7 +39,8 @@ class OfflineConfig:
     """Offline pretraining."""
 
     offline_algo: OfflineAlgo = "cql"
-    """calql needs a return-to-go; cql is the paper's choice for dense rewards; bc hands over its actor alone."""
+    """calql needs a return-to-go; cql is the paper's choice for dense rewards; bc hands its actor alone
+    over."""
     offline_steps: int = 250_000
     """Gradient steps; 0 for no pretraining."""
     offline_batch_size: int = 256
@@ -98,7 +99,8 @@ class OnlineConfig:
     retain: Literal["none", "append"] = "none"
     """append: every online minibatch is drawn from data and replay as if they were one buffer."""
     init_actor: Origin = "pretrained"
-    """What the actor starts fine-tuning from; a fresh one's warmup is the pretrained policy's all the same."""
+    """What the actor starts fine-tuning from; a fresh one has the pretrained policy's warmup all
+    the same."""
     init_critics: Origin = "pretrained"
     """What the critics start fine-tuning from."""
     keep_optimizers: bool = True

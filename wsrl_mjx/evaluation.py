@@ -1,4 +1,4 @@
-"""What is measured of the agents between compiled chunks: whole episodes, and critics on held-out data.
+"""What is measured of the agents between compiled chunks: whole episodes, critics on fixed rows, true values.
 
 Measuring draws from keys of its own, so that it never moves the training's.
 """
@@ -12,45 +12,62 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment
-from wsrl_mjx import keys, losses, maze_view, members, networks, rollout
-from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx import diagnostics, keys, maze_view, members, rollout
+from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.config import Config
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.phases import ONE_DEVICE, member_axes
+from wsrl_mjx.phases import ONE_DEVICE, OnlineShared, member_axes
 from wsrl_mjx.placement import Placement
-from wsrl_mjx.types import Key, Transition
+from wsrl_mjx.replay import ReplayBuffer
+from wsrl_mjx.types import Key, Params, Transition
 
 Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
 PURPOSES = {"pretrain": Purpose.PRETRAIN_EVALUATION, "online": Purpose.ONLINE_EVALUATION}
 
 
 class Evaluation:
-    """Measures all members at once; `compiled` gives the program of a name, compiled once."""
+    """Measures all members at once; `compiled` gives the program of a name, compiled once.
+
+    Raises:
+        ValueError: true values are asked for, of a world that cannot be restarted.
+    """
 
     def __init__(
         self,
         env: Environment,
-        sac: SAC,
+        sac: Any,
         config: Config,
         folder: Path,
         compiled: Compile,
+        shared: OnlineShared,
         placement: Placement = ONE_DEVICE,
     ) -> None:
+        states = config.evaluation.true_value_states
+        if states and not getattr(env, "restartable", False):
+            raise ValueError(
+                f"true_value_states must be 0 for {env.name}, which cannot be restarted from what was "
+                f"observed, got {states}"
+            )
         self._env, self._sac, self._config, self._compiled = env, sac, config, compiled
+        self._shared = shared
         # The picture is of one policy's seeds: over a grid it would mix what differs.
         self._maze = None if config.points else maze_view.of(env, sac, folder, placement)
         self._seeds = jnp.asarray([member.seed for member in members.of(config)])
+        axes = (member_axes(sac), 0)
         self._play = jax.jit(placement.over_members(self._play_one, (0, 0)))
-        self._judge = jax.jit(placement.over_members(_judge_one, (member_axes(sac), 0, None, 0)))
+        self._judge = jax.jit(placement.over_members(_judge_one, (*axes, None, 0)))
+        self._judge_replay = jax.jit(
+            placement.over_members(diagnostics.judge_replay, (*axes, 0, None, None, 0))
+        )
+        self._drift = jax.jit(placement.over_members(diagnostics.drift, (*axes, 0, None)))
+        self._true_value = jax.jit(placement.over_members(self._true_value_one, (*axes, None, 0)))
         self.held_out: Transition | None = None  # [H], the same for all members
 
     def measure(self, phase: str, step: int, agent: SACState) -> dict[str, np.ndarray]:
         """Returns what every member's agent [M] shows, [M] by name; a maze's look goes to the run folder."""
-        at_step = lambda seed: jax.random.fold_in(keys.of(seed, PURPOSES[phase]), step)
-        of_step = jax.vmap(at_step)(self._seeds)
-        key, key_judge, key_look = jax.vmap(lambda key: jax.random.split(key, 3), out_axes=1)(of_step)
+        key, key_judge, key_look, key_value = self._keys(phase, step)
         params = agent.actor.params
-        episodes = jax.device_get(self._compiled("evaluation", self._play, params, key)(params, key))
+        episodes = jax.device_get(self._run("evaluation", self._play, params, key))
         values = {
             "eval/return": episodes.returns.mean(axis=1),
             "eval/return_std": episodes.returns.std(axis=1),
@@ -61,23 +78,52 @@ class Evaluation:
         if self._env.reference is not None:
             values["eval/score"] = self._env.reference.normalize(values["eval/return"])
         if self.held_out is not None:
-            arguments = (self._sac, agent, self.held_out, key_judge)
-            values |= jax.device_get(self._compiled("held-out data", self._judge, *arguments)(*arguments))
+            values |= self._run("held-out data", self._judge, self._sac, agent, self.held_out, key_judge)
+            count = self._config.evaluation.true_value_states
+            if count:
+                obs = self.held_out.obs[:count]
+                values |= self._run("true values", self._true_value, self._sac, agent, obs, key_value)
         if self._maze is not None:
             self._maze.keep(phase, step, agent, key_look, self._compiled)
         return values
+
+    def measure_online(
+        self, step: int, agent: SACState, reference: Params, buffer: ReplayBuffer
+    ) -> dict[str, np.ndarray]:
+        """Returns what else there is to see since the switch: the replay's rows, and the policy's drift."""
+        *_, key = self._keys("online", step)
+        inserted = step + self._shared.prefilled
+        first_rows = jnp.asarray(self._config.first_update, jnp.int32) + self._shared.prefilled
+        arguments = (self._sac, agent, buffer, inserted, first_rows, jax.vmap(_next)(key))
+        values = self._run("replay rows", self._judge_replay, *arguments)
+        if self.held_out is not None:
+            actor = agent.actor.params
+            values |= self._run("drift", self._drift, self._sac, actor, reference, self.held_out.obs)
+        return values
+
+    def _run(self, what: str, jitted: Any, *arguments: Any) -> Any:
+        return jax.device_get(self._compiled(what, jitted, *arguments)(*arguments))
+
+    def _keys(self, phase: str, step: int) -> list[Key]:
+        """Returns every member's keys [M], one for each thing that is measured."""
+        at_step = lambda seed: jax.random.fold_in(keys.of(seed, PURPOSES[phase]), step)
+        of_step = jax.vmap(at_step)(self._seeds)
+        return list(jax.vmap(lambda key: jax.random.split(key, 4), out_axes=1)(of_step))
 
     def _play_one(self, actor_params: Any, key: Key) -> rollout.Episodes:
         """Plays deterministic episodes."""
         act = lambda obs, _: self._sac.policy(actor_params, obs).mode()
         return rollout.evaluate(self._env, act, key, self._config.evaluation.eval_episodes)
 
+    def _true_value_one(self, sac: Any, agent: SACState, obs: jax.Array, key: Key) -> diagnostics.Values:
+        steps = diagnostics.horizon(self._config.agent.discount)
+        transform = self._shared.reward_transform
+        return diagnostics.true_value(self._env, sac, agent, obs, transform, steps, key)
 
-def _judge_one(sac: SAC, agent: SACState, rows: Transition, key: Key) -> dict[str, jax.Array]:
-    """Returns mean Q and mean squared TD error of SAC's target over the ensemble and `rows` [H]."""
-    q = networks.apply_ensemble(sac.critic, agent.critic.params, rows.obs, rows.action)
-    target = sac.target(agent, rows, key)
-    return {
-        "held_out/q": losses.masked_mean(q, rows.valid),
-        "held_out/td_error": losses.critic_loss(q, target, rows.valid),
-    }
+
+def _judge_one(sac: Any, agent: SACState, rows: Transition, key: Key) -> diagnostics.Values:
+    return diagnostics.judge(sac, agent, rows, key, "held_out")
+
+
+def _next(key: Key) -> Key:
+    return jax.random.fold_in(key, 1)

@@ -47,7 +47,7 @@ class Arm:
         """
         changes = {**self.changes, "num_seeds": num_seeds}
         try:
-            method = changes.get("method", "wsrl")
+            method = str(changes.get("method", "wsrl"))
             config = replace_flat(preset_config(resolve_preset(preset), self.env, method), changes)
             validate(config)
             catalog.check(config.data, config.env)

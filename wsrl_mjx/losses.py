@@ -10,6 +10,8 @@ from jaxtyping import Array, Float
 
 from wsrl_mjx.types import Params
 
+MAX_ADVANTAGE_WEIGHT = 100.0
+
 
 def masked_mean(values: Float[Array, "*L B"], valid: Float[Array, " B"]) -> Float[Array, ""]:
     """Returns the mean of `values` over leading axes and valid rows; 0 if no row is valid.
@@ -32,12 +34,29 @@ def td_target(
 
 
 def critic_loss(
-    q: Float[Array, "E B"], target: Float[Array, " B"], valid: Float[Array, " B"]
+    q: Float[Array, "E B"], target: Float[Array, "*own B"], valid: Float[Array, " B"]
 ) -> Float[Array, ""]:
-    """Returns the mean squared TD error over ensemble and batch (docs/algorithms.md, WSRL online update)."""
+    """Returns the mean squared TD error over ensemble and batch (docs/algorithms.md, WSRL online update).
+
+    The target is one for all critics [B], or each has its own [E, B].
+    """
     # Masked before the square: behind it, the gradient of an invalid row's NaN would be zero times NaN.
-    error = jnp.where(valid[None, :] > 0, q - target[None, :], 0.0)
+    error = jnp.where(valid[None, :] > 0, q - jnp.broadcast_to(target, q.shape), 0.0)
     return masked_mean(jnp.square(error), valid)
+
+
+def expectile_loss(
+    difference: Float[Array, " B"], expectile: float | Array, valid: Float[Array, " B"]
+) -> Float[Array, ""]:
+    """Returns mean[|expectile - 1(u < 0)| u^2] of u = q - v, whose minimum over v is that expectile (IQL)."""
+    difference = jnp.where(valid > 0, difference, 0.0)
+    weight = jnp.where(difference < 0.0, 1.0 - expectile, expectile)
+    return masked_mean(weight * jnp.square(difference), valid)
+
+
+def advantage_weight(advantage: Float[Array, " B"], beta: float | Array) -> Float[Array, " B"]:
+    """Returns min(exp(beta * advantage), 100), without a gradient (IQL, Kostrikov et al. 2022, eq. 7)."""
+    return jax.lax.stop_gradient(jnp.minimum(jnp.exp(beta * advantage), MAX_ADVANTAGE_WEIGHT))
 
 
 def actor_loss(

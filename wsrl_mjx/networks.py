@@ -49,6 +49,19 @@ class Critic(nn.Module):
         return jnp.squeeze(head(hidden), axis=-1)
 
 
+class Value(nn.Module):
+    """V(s): an MLP on the observation, and a linear head (IQL)."""
+
+    hidden: tuple[int, ...]
+    layer_norm: bool = True
+
+    @nn.compact
+    def __call__(self, obs: jax.Array) -> jax.Array:
+        """Maps [*, O] to [*]."""
+        head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(2**0.5))
+        return jnp.squeeze(head(MLP(self.hidden, self.layer_norm)(obs)), axis=-1)
+
+
 def init_ensemble(critic: Critic, size: int, key: Key, obs: jax.Array, action: jax.Array) -> Params:
     """Returns the parameters of `size` independent critics, each leaf with a leading E axis."""
     return jax.vmap(lambda k: critic.init(k, obs, action))(jax.random.split(key, size))

@@ -12,8 +12,10 @@ import jax.numpy as jnp
 from flax import struct
 
 from envs.base import Environment
-from wsrl_mjx import replay, rollout
+from wsrl_mjx import hindsight, replay, rollout
+from wsrl_mjx.exploration import Explorer
 from wsrl_mjx.placement import Placement
+from wsrl_mjx.retention import Retention
 from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
 
 ONE_DEVICE = Placement()
@@ -57,8 +59,11 @@ class Pretrain(struct.PyTreeNode):
 class OnlineShared(struct.PyTreeNode):
     """What an online step reads and never writes."""
 
-    warmup_steps: jax.Array  # [] int32, traced: changing it compiles nothing
+    warmup_steps: jax.Array  # [] int32, rows before the first update; traced: changing it compiles nothing
     reward_transform: rollout.RewardTransform
+    # [] int32, offline rows in the buffer before the first step; traced
+    prefilled: jax.Array = struct.field(default_factory=lambda: jnp.zeros((), jnp.int32))
+    data: Transition | None = None  # [D], where offline rows stay
 
 
 class Online(struct.PyTreeNode):
@@ -74,6 +79,9 @@ class Online(struct.PyTreeNode):
     updates: int = struct.field(pytree_node=False)  # critic updates per vector step: utd * num_envs
     critics_per_actor: int = struct.field(pytree_node=False)  # critic updates per actor update
     batch_size: int = struct.field(pytree_node=False)  # rows of one critic update
+    explorer: Explorer = Explorer()
+    retention: Retention = Retention()
+    discount: jax.Array | None = None  # of returns-to-go, where the algorithm asks for them
 
     @property
     def metric_names(self) -> tuple[str, ...]:
@@ -85,27 +93,52 @@ class Online(struct.PyTreeNode):
     ) -> tuple[TrainState, Clock, Metrics]:
         """Takes one vector step in the environments, and updates when the warmup is over."""
         key, key_act, key_update = jax.random.split(state.key, 3)
-        act = lambda obs, k: self.algorithm.act(state.agent, obs, k, explore=True)
-        env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
-        buffer = replay.insert(state.buffer, rows, clock.env_steps)
         env_steps = clock.env_steps + self.num_envs
+        inserted = env_steps + shared.prefilled
         # One full round of distinct draws is asked for in every arm: without it, "no warmup" would train
         # on a thousand copies of one row.
-        learning = env_steps >= jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
+        learning = inserted >= jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
+        act = lambda obs, k: self.explorer.act(self.algorithm, state, ~learning, k)
+        env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
+        buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)
         agent, learner_metrics = jax.lax.cond(
-            learning, self._update, self._keep, state.agent, buffer, env_steps, key_update
+            learning, self._update, self._keep, state.agent, buffer, shared.data, inserted, key_update
         )
         clock = Clock(env_steps, clock.updates + jnp.where(learning, self.updates, 0))
-        state = TrainState(agent=agent, env=env, buffer=buffer, key=key)
+        ended = env.terminated | env.truncated | ~env.valid
+        guide = self.explorer.after(state.guide, ended, jax.random.fold_in(key_act, 1))
+        state = state.replace(agent=agent, env=env, buffer=buffer, key=key, guide=guide)
         return state, clock, metrics | learner_metrics
 
+    def _insert(
+        self, buffer: replay.ReplayBuffer, rows: Transition, env_steps: jax.Array, prefilled: jax.Array
+    ) -> replay.ReplayBuffer:
+        """Puts one step's rows [N] into the buffer, with returns-to-go where the algorithm asks for them."""
+        if self.discount is None:
+            return replay.insert(buffer, rows, env_steps + prefilled)
+        buffer = replay.insert(buffer, hindsight.unfinished(rows), env_steps + prefilled)
+        env_steps = env_steps + self.num_envs
+        return hindsight.write_back(
+            buffer,
+            inserted=env_steps + prefilled,
+            steps=env_steps // self.num_envs,
+            num_envs=self.num_envs,
+            horizon=self.env.time_limit,
+            discount=self.discount,
+        )
+
     def _update(
-        self, agent: Any, buffer: replay.ReplayBuffer, inserted: jax.Array, key: Key
+        self,
+        agent: Any,
+        buffer: replay.ReplayBuffer,
+        data: Transition | None,
+        inserted: jax.Array,
+        key: Key,
     ) -> tuple[Any, Metrics]:
         """Runs all updates of one vector step; the rows of all of them are gathered at once."""
         key_sample, key_update = jax.random.split(key)
         shape = (self.updates // self.critics_per_actor, self.critics_per_actor, self.batch_size)
-        return self.learn(agent, replay.sample(buffer, key_sample, shape, inserted), key_update)
+        return self.learn(agent, self.retention.draw(buffer, data, key_sample, shape, inserted), key_update)
 
     def learn(self, agent: Any, batches: Transition, key: Key) -> tuple[Any, Metrics]:
         """Updates on `batches` [R, C, B]: R rounds of C critic updates and one of the actor."""
@@ -127,10 +160,15 @@ class Online(struct.PyTreeNode):
         return agent, _sum(metrics)
 
     def _keep(
-        self, agent: Any, buffer: replay.ReplayBuffer, inserted: jax.Array, key: Key
+        self,
+        agent: Any,
+        buffer: replay.ReplayBuffer,
+        data: Transition | None,
+        inserted: jax.Array,
+        key: Key,
     ) -> tuple[Any, Metrics]:
         """The warmup's branch: the agent stays as it is, bit for bit."""
-        del buffer, inserted, key
+        del buffer, data, inserted, key
         return agent, zero_metrics(self.algorithm.metric_names)
 
 

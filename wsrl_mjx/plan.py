@@ -9,6 +9,7 @@ from envs.base import Environment
 from wsrl_mjx import members, recipes
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console, size
+from wsrl_mjx.methods import METHODS
 from wsrl_mjx.recipes import Recipe
 from wsrl_mjx.types import Transition
 
@@ -20,31 +21,17 @@ def show(
     console: Console, config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None
 ) -> None:
     """Prints phases and memory; `rows_of_data` is None where nobody knows it."""
-    offline, online, agent = config.offline, config.online, config.agent
-    warmup = config.first_update
-    fine_tuning = online.online_steps - warmup
-    updates = f"{online.utd:g} critic updates a step, batch {online.batch_size}"
-    rows = [
-        [
-            "data",
-            "unknown" if rows_of_data is None else f"{rows_of_data:,}",
-            "transitions",
-            config.data.dataset,
-        ],
-        [
-            "pretraining",
-            f"{offline.offline_steps:,}",
-            "gradient steps",
-            f"{offline.offline_algo}, batch {offline.offline_batch_size}, then the data is dropped",
-        ],
-        ["warmup", f"{warmup:,}", "env steps", "the frozen pretrained policy, no updates"],
-        ["fine-tuning", f"{fine_tuning:,}", "env steps", f"sac, {updates}"],
-    ]
+    agent = config.agent
+    rows = _phases(config, rows_of_data)
     seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"
     if config.points:
         seeds = f"{len(config.points)} grid points x {seeds} side by side"
     world = " ".join([config.env, *config.env_options])
-    console.table(f"Plan: {world}, preset {config.preset}, {seeds}", ["phase", "count", "of", "how"], rows)
+    console.table(
+        f"Plan: {METHODS[config.method].title} on {world}, preset {config.preset}, {seeds}",
+        ["phase", "count", "of", "how"],
+        rows,
+    )
     width = "-".join(map(str, agent.critic_hidden))
     console.say(
         f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "
@@ -53,6 +40,40 @@ def show(
     parts = memory(config, env, recipe, rows_of_data)
     total = size(sum(parts.values()))
     console.say(f"memory: {', '.join(f'{name} {size(b)}' for name, b in parts.items())}; {total} in all")
+
+
+def _phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
+    """Returns a line for each phase that there is: its name, how many of what, and how."""
+    offline, online = config.offline, config.online
+    rows = []
+    if config.needs_data:
+        known = "unknown" if rows_of_data is None else f"{rows_of_data:,}"
+        rows.append(["data", known, "transitions", config.data.dataset])
+    if offline.offline_steps:
+        fate = "then the data stays" if config.keeps_data else "then the data is dropped"
+        how = f"{offline.offline_algo}, batch {offline.offline_batch_size}, {fate}"
+        rows.append(["pretraining", f"{offline.offline_steps:,}", "gradient steps", how])
+    rows.append(["warmup", f"{config.first_update:,}", "env steps", _warmup(config)])
+    kept = ""
+    if online.offline_share:
+        kept = f" ({config.offline_rows} rows offline)"
+    elif online.retain == "append":
+        kept = " of data and replay together"
+    how = f"{online.online_algo}, {online.utd:g} critic updates a step, batch {online.batch_size}{kept}"
+    rows.append(["fine-tuning", f"{online.online_steps - config.first_update:,}", "env steps", how])
+    return rows
+
+
+def _warmup(config: Config) -> str:
+    """Returns what fills the buffer before the first update."""
+    who = "the frozen pretrained policy" if config.offline.offline_steps else "the untrained policy"
+    if config.online.warmup_source == "random":
+        who = "uniformly random actions"
+    if config.online.guide_steps:
+        who = f"guided by the pretrained policy for {config.online.guide_steps:g} steps of an episode"
+    if config.prefilled_rows:
+        who += f", after {config.prefilled_rows:,} rows of the data"
+    return f"{who}, no updates"
 
 
 def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None) -> dict[str, int]:
@@ -64,9 +85,11 @@ def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int |
     begun = jax.eval_shape(
         recipe.begin_all, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
     )
-    switched = jax.eval_shape(recipe.switch_all, begun)
+    switched = recipe.switched_shapes(begun)
     row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
-    data = {} if rows_of_data is None else {DATASET: bytes_of(row) * rows_of_data}
+    data = {}
+    if config.needs_data and rows_of_data is not None:
+        data = {DATASET if not config.keeps_data else "dataset": bytes_of(row) * rows_of_data}
     return data | {
         "replay": bytes_of(switched.buffer),
         "learner": bytes_of(begun.agent),
@@ -82,7 +105,7 @@ def members_at_once(config: Config, env: Environment, rows_of_data: int | None) 
     """
     single = replace_flat(members.at_points(config)[0], {"num_seeds": 1})
     parts = memory(single, env, recipes.wsrl(single, env), rows_of_data)
-    data = parts.pop(DATASET, 0)
+    data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
     room, each = USABLE * device_bytes() - data, sum(parts.values())
     if room < each:
         raise ValueError(

@@ -125,7 +125,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     like = jax.eval_shape(recipe.begin_all, jax.random.split(jax.random.key(0), len(all_members)))
     part = recipe.pretrain
     if phase == "online":
-        like, part = jax.eval_shape(recipe.switch_all, like), recipe.online
+        like, part = recipe.switched_shapes(like), recipe.online
     actor_of = lambda tree: part.algorithm.hand_over(tree[0].agent).actor.params
     params = kept.restore_part(index, (like, Clock.zero()), actor_of)  # the buffer may be gigabytes
     kept.close()

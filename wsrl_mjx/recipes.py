@@ -1,6 +1,7 @@
 """Fine-tuning methods as compositions: which algorithms, what is handed over, what is dropped.
 
-Read `switch` to see what WSRL is. A baseline or an ablation is another few lines here.
+Read `switch` to see what WSRL is. A baseline or an ablation is another setting of these few lines
+(`wsrl_mjx/methods.py`).
 """
 
 from typing import Any
@@ -12,16 +13,22 @@ from flax import struct
 from envs.base import Environment
 from wsrl_mjx import members, networks, replay, rollout
 from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.cql import CQL
+from wsrl_mjx.algos.iql import IQL
 from wsrl_mjx.algos.sac import SAC
+from wsrl_mjx.algos.so2 import SO2
 from wsrl_mjx.config import Config
+from wsrl_mjx.exploration import Explorer, WarmupPolicy
+from wsrl_mjx.handover import HandOver
 from wsrl_mjx.phases import Online, OnlineShared, Pretrain, member_axes
+from wsrl_mjx.retention import Retention
 from wsrl_mjx.types import Key, TrainState, Transition
 
 
 class Recipe(struct.PyTreeNode):
-    """The two phases of one experiment and what the online one reads.
+    """The two phases of one experiment, what the online one reads, and what passes between them.
 
     `begin` and `switch` are one member's; a recipe whose members differ in a hyper-parameter (`side_by_side`)
     has `begin_all` and `switch_all` alone.
@@ -30,7 +37,10 @@ class Recipe(struct.PyTreeNode):
     pretrain: Pretrain
     online: Online
     shared: OnlineShared
+    hand_over: HandOver
+    judge: SAC  # its targets are what critics are measured against, whatever trains them
     replay_capacity: int = struct.field(pytree_node=False)
+    prefilled: int = struct.field(pytree_node=False)  # offline rows that the buffer starts with
 
     def begin(self, key: Key) -> TrainState:
         """Returns one member before pretraining: fresh networks, no environment, no buffer."""
@@ -47,27 +57,73 @@ class Recipe(struct.PyTreeNode):
         """
         return jax.vmap(Recipe.begin, in_axes=(member_axes(self), 0))(self, keys)
 
-    def switch(self, pretrained: TrainState) -> TrainState:
+    def switch(self, pretrained: TrainState, fresh: Any = None, data: Transition | None = None) -> TrainState:
         """Returns one member at the start of fine-tuning (WSRL, Zhou et al. 2024, section 5).
 
         Actor, critics, targets, temperature and their optimizers' states go on; of the data nothing does. The
         buffer starts empty, and because no update comes before `warmup_steps`, the policy that fills it first
         is the pretrained one, frozen.
+
+        Args:
+            pretrained: the end of pretraining.
+            fresh: an agent for the parts that are not handed over, see `fresh_all`.
+            data: offline rows [D], to begin with `prefilled` of them in the buffer.
         """
         key, key_env = jax.random.split(pretrained.key)
+        offline, online = self.pretrain.algorithm, self.online.algorithm
+        buffer = replay.create(self._replay_row(), self.replay_capacity, self.online.num_envs)
+        if data is not None:
+            buffer = self._prefill(buffer, data, jax.random.fold_in(key_env, 1))
         return TrainState(
-            agent=self.pretrain.algorithm.hand_over(pretrained.agent),
+            agent=self.hand_over.apply(offline, online, pretrained.agent, fresh),
             env=rollout.reset(self.online.env, key_env, self.online.num_envs),
-            buffer=replay.create(self._row(), self.replay_capacity, self.online.num_envs),
+            buffer=buffer,
             key=key,
+            # A copy: the state is donated, and a buffer can be given away once.
+            reference=jax.tree.map(jnp.copy, offline.hand_over(pretrained.agent).actor.params),
+            guide=self.online.explorer.begin(jax.random.fold_in(key_env, 2), self.online.num_envs),
         )
 
-    def switch_all(self, pretrained: TrainState) -> TrainState:
+    def switch_all(
+        self, pretrained: TrainState, fresh: Any = None, data: Transition | None = None
+    ) -> TrainState:
         """Returns all members [M] at the start of fine-tuning."""
-        return jax.vmap(Recipe.switch, in_axes=(member_axes(self), 0))(self, pretrained)
+        axes = (member_axes(self), 0, 0, None)
+        return jax.vmap(Recipe.switch, in_axes=axes)(self, pretrained, fresh, data)
+
+    def fresh_all(self, pretrained: TrainState) -> Any:
+        """Returns untrained agents [M] for the switch; None where everything is handed over.
+
+        Not to be compiled, like `begin_all`.
+        """
+        if not self.hand_over.needs_fresh(self.pretrain.algorithm, self.online.algorithm):
+            return None
+        row = self._row()
+
+        def one(algorithm: Any, key: Key) -> Any:
+            return algorithm.init(jax.random.fold_in(key, 1), row.obs, row.action)
+
+        algorithm = self.online.algorithm
+        return jax.vmap(one, in_axes=(member_axes(algorithm), 0))(algorithm, pretrained.key)
+
+    def switched_shapes(self, begun: TrainState) -> TrainState:
+        """Returns shapes and types of what `switch_all` makes of `begun` (arrays or shapes)."""
+        return jax.eval_shape(lambda state: self.switch_all(state, self.fresh_all(state)), begun)
 
     def _row(self) -> Transition:
         return Transition.empty(self.online.env.obs_size, self.online.env.action_size)
+
+    def _replay_row(self) -> Transition:
+        row = self._row()
+        return row if self.online.discount is None else row.replace(mc_return=jnp.zeros(()))
+
+    def _prefill(self, buffer: replay.ReplayBuffer, data: Transition, key: Key) -> replay.ReplayBuffer:
+        """Returns the buffer with random rows of the data at its beginning."""
+        if buffer.data.mc_return is None:
+            data = data.replace(mc_return=None)
+        rows = replay.gather(data, jax.random.randint(key, (self.prefilled,), 0, len(data.reward)))
+        put = lambda store, new: store.at[: self.prefilled].set(new)
+        return replay.ReplayBuffer(jax.tree.map(put, buffer.data, rows))
 
 
 def side_by_side(config: Config, env: Environment) -> Recipe:
@@ -82,26 +138,57 @@ def side_by_side(config: Config, env: Environment) -> Recipe:
 
 
 def wsrl(config: Config, env: Environment) -> Recipe:
-    """Returns WSRL: a conservative pretraining, then SAC on nothing but what it collects itself."""
+    """Returns WSRL, or what the settings make of it: another method, or one of its ablations.
+
+    Raises:
+        ValueError: a replay buffer that cannot hold the longest episode, for Cal-QL online.
+    """
+    settings = config.online
+    calibrated = settings.online_algo == "calql"
+    if calibrated and settings.replay_capacity < env.time_limit * settings.num_envs:
+        raise ValueError(
+            f"replay_capacity must hold an episode of {env.time_limit} steps in each of {settings.num_envs} "
+            f"environments for online_algo calql, got {settings.replay_capacity}"
+        )
     online = Online(
-        algorithm=make_sac(config, env.action_size, config.online.backup_actions),
+        algorithm=make_online(config, env.action_size),
         env=env,
-        num_envs=config.online.num_envs,
+        num_envs=settings.num_envs,
         updates=config.updates_per_step,
         critics_per_actor=config.critics_per_actor,
-        batch_size=config.online.batch_size,
+        batch_size=settings.batch_size,
+        explorer=make_explorer(config),
+        retention=Retention(config.offline_rows, append=settings.retain == "append"),
+        discount=hyper(config.agent.discount) if calibrated else None,
     )
     shared = OnlineShared(
-        warmup_steps=jnp.asarray(config.online.warmup_steps, jnp.int32),
+        warmup_steps=jnp.asarray(settings.warmup_steps, jnp.int32),
         reward_transform=reward_transform(config),
+        prefilled=jnp.asarray(config.prefilled_rows, jnp.int32),
     )
-    offline = make_offline(config, env.action_size)
     return Recipe(
-        pretrain=Pretrain(offline, config.offline.offline_batch_size),
+        pretrain=Pretrain(make_offline(config, env.action_size), config.offline.offline_batch_size),
         online=online,
         shared=shared,
-        replay_capacity=config.online.replay_capacity,
+        hand_over=HandOver(
+            actor=settings.init_actor == "pretrained",
+            critics=settings.init_critics == "pretrained",
+            optimizers=settings.keep_optimizers,
+            temperature=settings.keep_temperature,
+        ),
+        judge=make_sac(config, env.action_size, settings.backup_actions),
+        replay_capacity=settings.replay_capacity,
+        prefilled=config.prefilled_rows,
     )
+
+
+def make_explorer(config: Config) -> Explorer:
+    """Returns who acts before the first update, and at the beginning of episodes."""
+    online = config.online
+    warmup: WarmupPolicy = "agent" if online.init_actor == "pretrained" else "pretrained"
+    if online.warmup_source == "random":
+        warmup = "random"
+    return Explorer(hyper(online.guide_steps) if online.guide_steps else None, warmup)
 
 
 def make_sac(config: Config, action_size: int, backup_actions: int) -> SAC:
@@ -134,16 +221,45 @@ def make_offline(config: Config, action_size: int) -> Any:
         sac = sac.replace(actor_lr=hyper(offline.offline_actor_lr))
     if offline.cloning_weight > 0.0:
         sac = sac.replace(cloning_weight=hyper(offline.cloning_weight))
-    cql = CQL(
-        sac=sac,
-        alpha=hyper(offline.cql_alpha),
-        alpha_lr=hyper(offline.cql_alpha_lr),
-        target_gap=hyper(offline.cql_target_gap),
-        sampled_actions=offline.cql_actions,
-        importance_sampling=offline.cql_importance_sampling,
-        learn_alpha=offline.cql_learn_alpha,
+    return _algorithm(offline.offline_algo, config, sac, offline.cql_alpha)
+
+
+def make_online(config: Config, action_size: int) -> Any:
+    """Returns the algorithm that fine-tunes. One that pretrains too keeps its own targets."""
+    online, offline = config.online, config.offline
+    conservative = online.online_algo in ("cql", "calql")
+    sac = make_sac(
+        config, action_size, offline.offline_backup_actions if conservative else online.backup_actions
     )
-    return {"cql": cql, "calql": CalQL(cql)}[offline.offline_algo]
+    alpha = offline.cql_alpha if online.online_cql_alpha is None else online.online_cql_alpha
+    return _algorithm(online.online_algo, config, sac, alpha)
+
+
+def _algorithm(name: str, config: Config, sac: SAC, alpha: float) -> Any:
+    offline, online, agent = config.offline, config.online, config.agent
+    if name in ("cql", "calql"):
+        cql = CQL(
+            sac=sac,
+            alpha=hyper(alpha),
+            alpha_lr=hyper(offline.cql_alpha_lr),
+            target_gap=hyper(offline.cql_target_gap),
+            sampled_actions=offline.cql_actions,
+            importance_sampling=offline.cql_importance_sampling,
+            learn_alpha=offline.cql_learn_alpha,
+        )
+        return cql if name == "cql" else CalQL(cql)
+    if name == "iql":
+        return IQL(
+            sac=sac,
+            expectile=hyper(offline.iql_expectile),
+            beta=hyper(offline.iql_beta),
+            cloning=hyper(offline.iql_cloning),
+            value=networks.Value(agent.critic_hidden, agent.layer_norm),
+            extraction=offline.iql_extraction,
+        )
+    if name == "so2":
+        return SO2(sac, noise=hyper(online.so2_noise), noise_limit=hyper(online.so2_noise_limit))
+    return {"sac": sac, "bc": BC(sac)}[name]
 
 
 def reward_transform(config: Config) -> rollout.RewardTransform:

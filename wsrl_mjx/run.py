@@ -75,8 +75,15 @@ class Run:
         self.recipe = recipes.side_by_side(config, self.env)
         self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
         self.evaluation = Evaluation(
-            self.env, self.recipe.online.algorithm, config, options.run_dir, self._compiled, self.placement
+            self.env,
+            self.recipe.judge,
+            config,
+            options.run_dir,
+            self._compiled,
+            self.recipe.shared,
+            self.placement,
         )
+        self._data: Transition | None = None  # the dataset, while it is on the device
         steps = config.evaluation.chunk_steps
         self._chunk = phases.make_chunk(steps, self.placement)
         self._online_chunk = phases.make_chunk(steps // config.online.num_envs, self.placement)
@@ -89,8 +96,7 @@ class Run:
         plan.show(self.console, self.config, self.env, self.recipe, rows)
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
-            state = self._pretrain(state, clock, step)
-            state = self.placement.spread(jax.jit(self.recipe.switch_all)(state))
+            state = self._switch(self._pretrain(state, clock, step))
             clock, step = Clock.zero(), 0
             self._evaluate_online(state, 0)
         if step < self.config.online.online_steps:
@@ -110,11 +116,12 @@ class Run:
             return "pretrain", 0, *self._placed(self.recipe.begin_all(self._keys()), Clock.zero())
         meta = self.checkpoints.meta(newest)
         self.facts = Facts(**meta["facts"])
-        self.evaluation.held_out = held_out.load(self.folder.path)
+        if self.config.needs_data:
+            self.evaluation.held_out = held_out.load(self.folder.path)
         self.folder.cut_metrics(meta["metrics_size"])
         like = jax.eval_shape(self.recipe.begin_all, self._keys())
         if meta["phase"] == "online":
-            like = jax.eval_shape(self.recipe.switch_all, like)
+            like = self.recipe.switched_shapes(like)
         state, clock = self._placed(*self.checkpoints.restore(newest, (like, Clock.zero())))
         self.console.say(f"resuming in {meta['phase']} at step {meta['step']:,}")
         return meta["phase"], meta["step"], state, clock
@@ -122,6 +129,8 @@ class Run:
     def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
         total = self.config.offline.offline_steps
+        if total == 0:
+            return state
         if step == total:  # resumed right at the switch
             self._keep_pretrained(state, clock)
             return state
@@ -144,14 +153,25 @@ class Run:
                     self._checkpoint("pretrain", done, done, (state, clock))
                 progress.advance_to(done)
         self._keep_pretrained(state, clock)
-        self._drop(data)
         return state
+
+    def _switch(self, pretrained: TrainState) -> TrainState:
+        """Returns the state at the start of fine-tuning, and drops the data unless the method keeps it."""
+        config, recipe = self.config, self.recipe
+        data = self._load_data() if config.prefilled_rows or config.keeps_data else None
+        begin = jax.jit(recipe.switch_all)
+        state = begin(pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None)
+        if not config.keeps_data:
+            self._drop()
+        return self.placement.spread(state)
 
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
         """Runs warmup and fine-tuning, one compiled program, to the end."""
         online, every = self.config.online, self.config.evaluation
         points = set(evaluation_points(self.config))
         phase, shared = self.recipe.online, self.recipe.shared
+        if self.config.keeps_data:
+            shared = shared.replace(data=self._load_data())
         program = self._compiled("fine-tuning", self._online_chunk, phase, shared, state, clock)
         with self.console.progress("warmup", online.online_steps, step, "env steps") as progress:
             for done in range(step + every.chunk_steps, online.online_steps + 1, every.chunk_steps):
@@ -169,7 +189,13 @@ class Run:
     # -- data and pretraining -----------------------------------------------------------------------------
 
     def _load_data(self) -> Transition:
-        """Returns the dataset on the device, and prints what it is."""
+        """Returns the dataset on the device, loaded once, and prints what it is.
+
+        Raises:
+            ValueError: the run goes on from other data than it began with.
+        """
+        if self._data is not None:
+            return self._data
         began, config = self._clock(), self.config
         with self.console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
             found, origin = catalog.obtain(
@@ -177,10 +203,15 @@ class Run:
             )
         rows, others = held_out.split(found.rows, config.data.dataset_seed)
         transform, discount = self.recipe.shared.reward_transform, config.agent.discount
-        data = self.placement.copied(dataset.to_device(rows, transform, discount))
+        data = self._data = self.placement.copied(dataset.to_device(rows, transform, discount))
         ruler = held_out.choose(dataset.to_device(others, transform, discount), config.data.dataset_seed)
         held_out.save(self.folder.path, ruler)
         self.evaluation.held_out = ruler
+        if self.facts.dataset_digest not in ("", found.card["digest"]):
+            raise ValueError(
+                f"dataset {config.data.dataset} has the digest {found.card['digest'][:12]}; the run began "
+                f"with {self.facts.dataset_digest[:12]}"
+            )
         self.facts.dataset_rows = found.size
         self.facts.dataset_digest = found.card["digest"]
         self.facts.behavior_return = found.card["return_mean"]
@@ -192,11 +223,14 @@ class Run:
         )
         return data
 
-    def _drop(self, data: Transition) -> None:
+    def _drop(self) -> None:
         """Frees the dataset's memory: from here on the learner sees its own experience alone."""
-        rows, freed = len(data.reward), plan.bytes_of(data)
-        for leaf in jax.tree.leaves(data):
+        if self._data is None:
+            return
+        rows, freed = len(self._data.reward), plan.bytes_of(self._data)
+        for leaf in jax.tree.leaves(self._data):
             leaf.delete()
+        self._data = None
         self.console.say(f"offline data dropped: {rows:,} rows, {size(freed)} freed")
 
     def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
@@ -246,6 +280,8 @@ class Run:
         agent = algorithm.hand_over(state.agent)
         began = self._clock()
         values = self.evaluation.measure(phase, step, agent)
+        if phase == "online":
+            values |= self.evaluation.measure_online(step, agent, state.reference, state.buffer)
         self._spent("evaluation", began)
         self._write(phase, step, values)
         return self._show_return(values["eval/return"].mean())

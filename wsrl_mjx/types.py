@@ -80,3 +80,5 @@ class TrainState(struct.PyTreeNode):
     env: Any  # [N] EnvState, None while pretraining
     buffer: Any  # ReplayBuffer, None while pretraining
     key: Key
+    reference: Params = None  # the pretrained actor's, from the switch on; never moved
+    guide: Any = None  # [N] int32, steps that a guide still acts for; None without one

@@ -38,8 +38,16 @@ class Algorithm(Protocol):
         """Moves actor and temperature by one gradient step on `batch` [B]."""
         ...
 
+    def policy(self, actor_params: Params, obs: jax.Array) -> Any:
+        """Returns the distribution of actions at `obs` [*, O]."""
+        ...
+
     def hand_over(self, state: Any) -> Any:
         """Returns the `SACState` that fine-tuning goes on with."""
+        ...
+
+    def take_over(self, state: Any, sac: Any) -> Any:
+        """Returns `state` with the networks of `sac`, a `SACState`: how a fine-tuning begins."""
         ...
 
 

@@ -8,7 +8,8 @@ from flax import struct
 
 from wsrl_mjx.algos.cql import CQL, CQLState
 from wsrl_mjx.algos.sac import SACState
-from wsrl_mjx.types import Key, Metrics, Transition
+from wsrl_mjx.networks import TanhGaussian
+from wsrl_mjx.types import Key, Metrics, Params, Transition
 
 
 class CalQL(struct.PyTreeNode):
@@ -29,6 +30,10 @@ class CalQL(struct.PyTreeNode):
         """Acts as SAC does."""
         return self.cql.act(state, obs, key, explore)
 
+    def policy(self, actor_params: Params, obs: jax.Array) -> TanhGaussian:
+        """Returns the distribution of actions at `obs` [*, O]."""
+        return self.cql.policy(actor_params, obs)
+
     def update_critic(self, state: CQLState, batch: Transition, key: Key) -> tuple[CQLState, Metrics]:
         """Takes CQL's critic step with policy actions floored at the return-to-go.
 
@@ -46,3 +51,7 @@ class CalQL(struct.PyTreeNode):
     def hand_over(self, state: CQLState) -> SACState:
         """Returns what SAC goes on with."""
         return self.cql.hand_over(state)
+
+    def take_over(self, state: CQLState, sac: SACState) -> CQLState:
+        """Returns `state` with the actor, critics and temperature of `sac`."""
+        return self.cql.take_over(state, sac)

@@ -47,6 +47,10 @@ class CQL(struct.PyTreeNode):
         """Acts as SAC does."""
         return self.sac.act(state.sac, obs, key, explore)
 
+    def policy(self, actor_params: Params, obs: jax.Array) -> networks.TanhGaussian:
+        """Returns the distribution of actions at `obs` [*, O]."""
+        return self.sac.policy(actor_params, obs)
+
     def update_critic(self, state: CQLState, batch: Transition, key: Key) -> tuple[CQLState, Metrics]:
         """Takes one step on TD error plus alpha times the conservative gap."""
         return self.update_critic_above(state, batch, key, floor=None)
@@ -59,6 +63,10 @@ class CQL(struct.PyTreeNode):
     def hand_over(self, state: CQLState) -> SACState:
         """Returns what SAC goes on with; the multiplier stays behind."""
         return state.sac
+
+    def take_over(self, state: CQLState, sac: SACState) -> CQLState:
+        """Returns `state` with the actor, critics and temperature of `sac`."""
+        return state.replace(sac=sac)
 
     def update_critic_above(
         self, state: CQLState, batch: Transition, key: Key, floor: jax.Array | None

@@ -81,14 +81,13 @@ class SAC(struct.PyTreeNode):
     def update_actor(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Moves the actor up the critics' minimum (or mean), and the temperature towards its entropy."""
         temperature = jax.nn.softplus(state.temperature.params)
-        reduce = jnp.min if self.actor_q == "min" else jnp.mean
 
         def loss(params: Params):
             policy = self.policy(params, batch.obs)
             action, log_prob = policy.sample(key)
-            q = networks.apply_ensemble(self.critic, state.critic.params, batch.obs, action)
+            q = self.value_of(state, batch.obs, action)
             entropy = -losses.masked_mean(log_prob, batch.valid)
-            value = losses.actor_loss(log_prob, reduce(q, axis=0), temperature, batch.valid)
+            value = losses.actor_loss(log_prob, q, temperature, batch.valid)
             if self.cloning_weight is not None:
                 of_data = policy.log_prob(batch.action)
                 value = losses.with_cloning(value, of_data, self.cloning_weight, batch.valid)
@@ -111,9 +110,19 @@ class SAC(struct.PyTreeNode):
         """Returns what SAC goes on with: here, all of it."""
         return state
 
+    def take_over(self, state: SACState, sac: SACState) -> SACState:
+        """Returns `sac`, which is all there is."""
+        del state
+        return sac
+
     def policy(self, actor_params: Params, obs: jax.Array) -> networks.TanhGaussian:
         """Returns the distribution of actions at `obs` [*, O]."""
         return self.actor.apply(actor_params, obs)  # pyright: ignore[reportReturnType]
+
+    def value_of(self, state: SACState, obs: jax.Array, action: jax.Array) -> jax.Array:
+        """Returns what the actor climbs: the critics' minimum (or mean) at `obs` [*, O], `action` [*, A]."""
+        q = networks.apply_ensemble(self.critic, state.critic.params, obs, action)
+        return jnp.min(q, axis=0) if self.actor_q == "min" else jnp.mean(q, axis=0)
 
     def target(self, state: SACState, batch: Transition, key: Key) -> jax.Array:
         """Returns r + discount * (1 - terminated) * max_j min_i Q_i(s', a_j), [B].

@@ -1,0 +1,114 @@
+"""Implicit Q-learning: values of the data's own actions alone, and an actor that clones the better of them.
+
+Kostrikov et al. 2022. The actor is SAC's tanh-Gaussian instead of an unsquashed one, so that fine-tuning can
+take it over; V stays behind where SAC goes on. V and the critics move together, from what they were before
+the update, and the actor after them (docs/algorithms.md).
+"""
+
+from typing import Literal
+
+import jax
+from flax import struct
+
+from wsrl_mjx import losses, networks
+from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.networks import TanhGaussian
+from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
+
+
+class IQLState(struct.PyTreeNode):
+    """SAC's state, of which the temperature is never moved, and the state value."""
+
+    sac: SACState
+    value: Learner  # V(s)
+
+
+class IQL(struct.PyTreeNode):
+    """Hyper-parameters of IQL, and its methods (contract: `algos.base.Algorithm`)."""
+
+    sac: SAC
+    expectile: jax.Array  # of the target critics' values, that V is
+    beta: jax.Array  # inverse temperature of the advantages
+    cloning: jax.Array  # weight of cloning beside the critics' gradient, for DDPG+BC
+    value: networks.Value = struct.field(pytree_node=False)
+    extraction: Literal["awr", "ddpg"] = struct.field(pytree_node=False)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of both updates."""
+        critic = ("critic/loss", "critic/q", "critic/target", "iql/value", "iql/value_loss")
+        return (*critic, "actor/loss", "iql/weight")
+
+    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> IQLState:
+        """Returns fresh networks."""
+        key_sac, key_value = jax.random.split(key)
+        return IQLState(
+            sac=self.sac.init(key_sac, obs, action), value=learner(self.value.init(key_value, obs))
+        )
+
+    def act(self, state: IQLState, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        """Acts as SAC does."""
+        return self.sac.act(state.sac, obs, key, explore)
+
+    def policy(self, actor_params: Params, obs: jax.Array) -> TanhGaussian:
+        """Returns the distribution of actions at `obs` [*, O]."""
+        return self.sac.policy(actor_params, obs)
+
+    def update_critic(self, state: IQLState, batch: Transition, key: Key) -> tuple[IQLState, Metrics]:
+        """Regresses V on an expectile of the target critics, and all critics on r + discount * V(s')."""
+        q_data = self._q_of_data(state, batch, key)
+        after: jax.Array = self.value.apply(state.value.params, batch.next_obs)  # pyright: ignore[reportAssignmentType]
+        target = losses.td_target(batch.reward, batch.terminated, after, self.sac.discount)
+
+        def value_loss(params: Params):
+            v: jax.Array = self.value.apply(params, batch.obs)  # pyright: ignore[reportAssignmentType]
+            loss = losses.expectile_loss(q_data - v, self.expectile, batch.valid)
+            return loss, losses.masked_mean(v, batch.valid)
+
+        def critic_loss(params: Params):
+            q = networks.apply_ensemble(self.sac.critic, params, batch.obs, batch.action)
+            return losses.critic_loss(q, target, batch.valid), losses.masked_mean(q, batch.valid)
+
+        value, loss_v, v = descend(state.value, value_loss, self.sac.critic_lr)
+        critic, loss_q, q = descend(state.sac.critic, critic_loss, self.sac.critic_lr)
+        metrics = self.sac.critic_metrics(loss_q, q, target, batch)
+        metrics |= {"iql/value": Average.of(v), "iql/value_loss": Average.of(loss_v)}
+        return IQLState(self.sac.move_critic(state.sac, critic), value), metrics
+
+    def update_actor(self, state: IQLState, batch: Transition, key: Key) -> tuple[IQLState, Metrics]:
+        """Clones the data's actions by their advantage, or climbs the critics beside plain cloning."""
+        key_subset, key_action = jax.random.split(key)
+        here: jax.Array = self.value.apply(state.value.params, batch.obs)  # pyright: ignore[reportAssignmentType]
+        weight = losses.advantage_weight(self._q_of_data(state, batch, key_subset) - here, self.beta)
+
+        def loss(params: Params):
+            policy = self.sac.policy(params, batch.obs)
+            imitation = -policy.log_prob(batch.action)
+            if self.extraction == "awr":
+                return losses.masked_mean(weight * imitation, batch.valid), None
+            action, _ = policy.sample(key_action)
+            q = self.sac.value_of(state.sac, batch.obs, action)
+            return losses.masked_mean(self.cloning * imitation - q, batch.valid), None
+
+        actor, value, _ = descend(state.sac.actor, loss, self.sac.actor_lr)
+        metrics = {
+            "actor/loss": Average.of(value),
+            "iql/weight": Average.of(losses.masked_mean(weight, batch.valid)),
+        }
+        return state.replace(sac=state.sac.replace(actor=actor)), metrics
+
+    def hand_over(self, state: IQLState) -> SACState:
+        """Returns what SAC goes on with; V stays behind."""
+        return state.sac
+
+    def take_over(self, state: IQLState, sac: SACState) -> IQLState:
+        """Returns `state` with the actor, critics and temperature of `sac`."""
+        return state.replace(sac=sac)
+
+    def _q_of_data(self, state: IQLState, batch: Transition, key: Key) -> jax.Array:
+        """Returns the least of a random subset of the target critics at the data's actions, [B]."""
+        critics = networks.choose_critics(
+            state.sac.target_critic, self.sac.ensemble_size, self.sac.target_subset, key
+        )
+        return networks.apply_ensemble(self.sac.critic, critics, batch.obs, batch.action).min(axis=0)

@@ -1,0 +1,53 @@
+"""What of a pretrained agent goes on at the switch, and what starts afresh."""
+
+from typing import Any
+
+import jax
+from flax import struct
+
+from wsrl_mjx.algos.base import learner
+from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.algos.so2 import SO2
+from wsrl_mjx.types import Learner
+
+
+class HandOver(struct.PyTreeNode):
+    """WSRL hands everything over (Zhou et al. 2024, section 5); its ablations leave something out.
+
+    What belongs to one algorithm alone (CQL's multiplier, IQL's V) goes on where the same kind of state does,
+    unless the critics start afresh.
+    """
+
+    actor: bool = struct.field(pytree_node=False, default=True)
+    critics: bool = struct.field(pytree_node=False, default=True)
+    optimizers: bool = struct.field(pytree_node=False, default=True)
+    temperature: bool = struct.field(pytree_node=False, default=True)
+
+    def needs_fresh(self, offline: Any, online: Any) -> bool:
+        """Returns whether `apply` asks for a fresh agent of `online`."""
+        everything = self.actor and self.critics and self.temperature
+        return not everything or not isinstance(online, (SAC, SO2, type(offline)))
+
+    def apply(self, offline: Any, online: Any, pretrained: Any, fresh: Any) -> Any:
+        """Returns the agent that fine-tuning begins with.
+
+        Args:
+            offline: the algorithm that pretrained.
+            online: the algorithm that goes on.
+            pretrained: its state.
+            fresh: a state of `online`; None where `needs_fresh` says that it is not needed.
+        """
+        kept = offline.hand_over(pretrained)
+        new = kept if fresh is None else online.hand_over(fresh)
+        critics = kept if self.critics else new
+        sac = SACState(
+            actor=self._optimized((kept if self.actor else new).actor),
+            critic=self._optimized(critics.critic),
+            target_critic=critics.target_critic,
+            temperature=self._optimized((kept if self.temperature else new).temperature),
+        )
+        same_kind = fresh is None or jax.tree.structure(fresh) == jax.tree.structure(pretrained)
+        return online.take_over(pretrained if same_kind and self.critics else fresh, sac)
+
+    def _optimized(self, network: Learner) -> Learner:
+        return network if self.optimizers else learner(network.params)
