@@ -239,3 +239,53 @@ def cql_gap(
         gaps.append(cql_soft_max(sampled[None], log_density, importance_sampling)[0] - data)
     share = masked_mean(np.array(below), batch["valid"]) if below else 0.0
     return masked_mean(np.array(gaps), batch["valid"]), share
+
+
+def so2_targets(
+    actor_params: Tree,
+    target_params: Tree,
+    batch: Tree,
+    noise: np.ndarray,
+    shift: np.ndarray,
+    temperature: float,
+    discount: float,
+) -> np.ndarray:
+    """Each critic's own target at the next action moved by `shift`, entropy included, [E, B]."""
+    action, log_prob = squash(*actor(actor_params, batch["next_obs"]), noise)
+    moved = np.clip(action + shift, -1.0, 1.0)
+    values = ensemble(target_params, batch["next_obs"], moved) - temperature * log_prob
+    return np.stack([td_target(batch["reward"], batch["terminated"], one, discount) for one in values])
+
+
+def state_value(params: Tree, obs: np.ndarray) -> np.ndarray:
+    """V(s), [*]."""
+    inner = params["params"]
+    return (mlp(inner["MLP_0"], obs) @ inner["Dense_0"]["kernel"] + inner["Dense_0"]["bias"])[..., 0]
+
+
+def iql_value_loss(
+    value_params: Tree, target_params: Tree, batch: Tree, subset: list[int], expectile: float
+) -> float:
+    """Mean of |expectile - 1(u < 0)| u^2, u the least chosen target critic minus V."""
+    q = np.min([critic(member(target_params, i), batch["obs"], batch["action"]) for i in subset], axis=0)
+    u = q - state_value(value_params, batch["obs"])
+    return masked_mean(np.abs(expectile - (u < 0)) * u**2, batch["valid"])
+
+
+def iql_actor_loss(
+    actor_params: Tree,
+    critic_params: Tree,
+    advantage: np.ndarray,
+    batch: Tree,
+    noise: np.ndarray,
+    beta: float,
+    cloning: float | None,
+) -> float:
+    """Cloning weighted by exp(beta * advantage), at most 100; or, with `cloning`, DDPG+BC."""
+    mean, std = actor(actor_params, batch["obs"])
+    imitation = -log_density(mean, std, batch["action"])
+    if cloning is None:
+        return masked_mean(np.minimum(np.exp(beta * advantage), 100.0) * imitation, batch["valid"])
+    action, _ = squash(mean, std, noise)
+    climb = ensemble(critic_params, batch["obs"], action).min(axis=0)
+    return masked_mean(cloning * imitation - climb, batch["valid"])

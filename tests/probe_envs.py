@@ -38,6 +38,10 @@ class Probe:
         obs = self.first_obs(key_start)
         return first_state(obs, obs, key_next)
 
+    def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
+        """Returns the state that is observed as `obs` [O]."""
+        return self.reset(key).replace(physics=obs, obs=obs, final_obs=obs)
+
     def after(
         self, state: EnvState, obs: jax.Array, reward: jax.Array | float, terminated: jax.Array | bool
     ) -> EnvState:

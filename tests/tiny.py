@@ -10,9 +10,12 @@ import numpy as np
 from envs.base import Environment
 from wsrl_mjx import networks, replay, rollout
 from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.cql import CQL
+from wsrl_mjx.algos.iql import IQL
 from wsrl_mjx.algos.sac import SAC
+from wsrl_mjx.algos.so2 import SO2
 from wsrl_mjx.phases import Online, OnlineShared
 from wsrl_mjx.types import Average, TrainState, Transition
 
@@ -54,6 +57,19 @@ def cql(**changes: Any) -> CQL:
     return plain.replace(**changes)
 
 
+def iql(**changes: Any) -> IQL:
+    """Returns IQL over the tiny SAC."""
+    plain = IQL(
+        sac=sac(),
+        expectile=hyper(0.8),
+        beta=hyper(2.0),
+        cloning=hyper(0.5),
+        value=networks.Value((WIDTH,)),
+        extraction="awr",
+    )
+    return plain.replace(**changes)
+
+
 ALGORITHMS = {
     "sac": sac(),
     "sac, mean of critics, entropy backup": sac(actor_q="mean", entropy_backup=True),
@@ -61,7 +77,14 @@ ALGORITHMS = {
     "cql": cql(),
     "cql, learned alpha, no importance sampling": cql(learn_alpha=True, importance_sampling=False),
     "calql": CalQL(cql()),
+    "iql": iql(),
+    "iql, ddpg": iql(extraction="ddpg"),
+    "bc": BC(sac()),
+    "so2": SO2(sac(), noise=hyper(0.3), noise_limit=hyper(0.4)),
 }
+LEARNS_NO_CRITIC = {"bc"}
+LEARNS_NO_TEMPERATURE = {"bc", "iql", "iql, ddpg"}
+DRAWS_NOTHING = {"bc"}  # of random numbers
 
 
 def batch(size: int = 16, seed: int = 0, invalid: tuple[int, ...] = ()) -> Transition:

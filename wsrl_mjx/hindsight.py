@@ -42,7 +42,8 @@ def write_back(
     """
     blocks = buffer.capacity // num_envs
     age = jnp.arange(horizon)[::-1]  # the last block is the last row
-    index = ((inserted // num_envs - 1 - age) % blocks)[:, None] * num_envs + jnp.arange(num_envs)  # [L, N]
+    block = (inserted // num_envs - 1 - age) % blocks
+    index = block[:, None] * num_envs + jnp.arange(num_envs)[None, :]  # [L, N]
     rows: Transition = replay.gather(buffer.data, index)
     is_end = (rows.terminated > 0) | (rows.truncated > 0) | (rows.valid == 0) | (age >= steps)[:, None]
     # Walking back from the last row, its episode goes on until the end of the one before.

@@ -128,6 +128,11 @@ def _check_online_data(config: Config) -> None:
         )
     if online.offline_share > 0.0 and online.retain == "append":
         raise ValueError("offline_share and retain append are two ways to keep the data; choose one")
+    if config.prefilled_rows % max(online.num_envs, 1):
+        raise ValueError(
+            f"warmup_steps must be a multiple of num_envs ({online.num_envs}) for warmup_source data, "
+            f"got {online.warmup_steps}"
+        )
     if online.guide_steps < 0.0 or 0.0 < online.guide_steps < 1.0:
         raise ValueError(f"guide_steps must be 0 or at least 1, got {online.guide_steps}")
     if online.guide_steps and not config.offline.offline_steps:

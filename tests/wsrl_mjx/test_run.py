@@ -1,6 +1,5 @@
 """Whole runs on a probe environment: what they leave behind, what they share, and that a resume is exact."""
 
-import io
 import json
 from functools import cache
 from pathlib import Path
@@ -9,70 +8,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from probe_envs import Line, probe
-from rich.console import Console as RichConsole
+from watched import LINE, OFFLINE, WARMUP, CutOffError, Watched, settings, values
 
 import envs
 from wsrl_mjx import catalog, held_out
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
 from wsrl_mjx.run import Run, RunOptions
-from wsrl_mjx.run_folder import COLUMNS, Row, read_metrics
-from wsrl_mjx.validation import validate
-from wsrl_mjx.workshop import Workshop
-
-LINE = probe(Line)
-OFFLINE, ONLINE, WARMUP = 40, 40, 20
-SIZES: dict[str, Any] = {
-    "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 2,
-    "offline_steps": OFFLINE, "offline_batch_size": 8, "cql_actions": 2, "offline_backup_actions": 2,
-    "warmup_steps": WARMUP, "online_steps": ONLINE, "batch_size": 4, "replay_capacity": 32,
-    "actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "eval_episodes": 2,
-    "eval_every": 20, "pretrain_eval_every": 20, "chunk_steps": 10, "checkpoint_every": 20,
-}  # fmt: skip
-
-
-WORKSHOP = Workshop()
-
-
-class CutOffError(Exception):
-    """The power fails."""
-
-
-class Watched(Run):
-    """A run that keeps its data, its last state and what it said, and that fails where it is told to."""
-
-    def __init__(self, config: Config, options: RunOptions, cut: tuple[str, int] | None = None) -> None:
-        self.said = io.StringIO()
-        self.cut, self.data, self.last = cut, None, None
-        super().__init__(config, options, Console(RichConsole(file=self.said, width=200)), WORKSHOP)
-
-    def _load_data(self) -> Any:
-        self.data = super()._load_data()
-        self.trained_on = np.asarray(self.data.obs[:, 0])
-        return self.data
-
-    def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
-        super()._checkpoint(phase, step, index, tree)
-        self.last = jax.tree.map(lambda x: np.asarray(host(x)), tree)
-
-    def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
-        super()._write(phase, step, values)
-        if (phase, step) == self.cut:
-            self.folder.close()
-            self.checkpoints.close()
-            raise CutOffError
-
-
-def host(leaf: jax.Array) -> jax.Array:
-    """Returns plain numbers, of keys too."""
-    return jax.random.key_data(leaf) if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
-
-
-def settings(**changes: Any) -> Config:
-    config = replace_flat(Config(), SIZES | changes)
-    validate(config)
-    return config
+from wsrl_mjx.run_folder import COLUMNS, read_metrics
 
 
 @pytest.fixture(autouse=True)
@@ -102,10 +43,6 @@ def straight(runs: Any) -> Watched:
 
 def folder(run: Run) -> Path:
     return run.options.run_dir
-
-
-def values(rows: list[Row], phase: str, name: str) -> dict[tuple[int, int], float]:
-    return {(row.step, row.seed): row.value for row in rows if (row.phase, row.name) == (phase, name)}
 
 
 # -- what a run leaves ------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("strict_ranks")
 KEY = jax.random.key(3)
 ROWS = {name: reference.as_float64(value) for name, value in vars(BATCH).items()}
 SAMPLES = 3  # of each source, and of the maximum in the target
-CQL_NAMES = [name for name in tiny.ALGORITHMS if "ql" in name]
+CQL_NAMES = [name for name in tiny.ALGORITHMS if "cql" in name or name == "calql"]
+IQL_NAMES = [name for name in tiny.ALGORITHMS if "iql" in name]
 SAC_NAMES = [name for name in tiny.ALGORITHMS if "sac" in name]
 
 
@@ -156,3 +157,82 @@ def test_cql_and_calql_critic_update(name: str) -> None:
     if cql.learn_alpha:  # dual ascent: alpha rises where the gap is above its target
         raised = float(state.multiplier.params - subject.state.multiplier.params)
         np.testing.assert_allclose(raised, 1e-2 * np.sign(gap - 0.8), rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", IQL_NAMES)
+def test_iql_value_and_critic_update(name: str) -> None:
+    subject = compiled(name)
+    now, value = plain(subject.state), reference.as_float64(subject.state.value.params)
+    after = reference.state_value(value, ROWS["next_obs"])
+    target = reference.td_target(ROWS["reward"], ROWS["terminated"], after, 0.9)
+
+    def value_loss(params: dict) -> float:
+        return reference.iql_value_loss(params, now["target"], ROWS, draw_subset(KEY), 0.8)
+
+    def critic_loss(params: dict) -> float:
+        q = reference.ensemble(params, ROWS["obs"], ROWS["action"])
+        return reference.critic_loss(q, target, ROWS["valid"])
+
+    state, metrics = subject.update_critic(subject.state, BATCH, KEY)
+    expected = {
+        "critic/loss": critic_loss(now["critic"]),
+        "critic/target": reference.masked_mean(target, ROWS["valid"]),
+        "iql/value_loss": value_loss(value),
+        "iql/value": reference.masked_mean(reference.state_value(value, ROWS["obs"]), ROWS["valid"]),
+    }
+    for metric, number in expected.items():
+        np.testing.assert_allclose(metrics[metric].total, number, rtol=1e-5, atol=1e-6)
+    check_step(subject.state.value, state.value, value_loss, value, 1e-3)
+    check_step(sac_state(subject.state).critic, sac_state(state).critic, critic_loss, now["critic"], 1e-3)
+
+
+@pytest.mark.parametrize("name", IQL_NAMES)
+def test_iql_actor_update(name: str) -> None:
+    subject = compiled(name)
+    now = plain(subject.state)
+    key_subset, key_action = jax.random.split(KEY)
+    chosen = [reference.member(now["target"], i) for i in draw_subset(key_subset)]
+    q = np.min([reference.critic(one, ROWS["obs"], ROWS["action"]) for one in chosen], axis=0)
+    value = reference.state_value(reference.as_float64(subject.state.value.params), ROWS["obs"])
+    settings = (q - value, ROWS, normal(key_action), 2.0, 0.5 if name == "iql, ddpg" else None)
+
+    def loss(params: dict) -> float:
+        return reference.iql_actor_loss(params, now["critic"], *settings)
+
+    state, metrics = subject.update_actor(subject.state, BATCH, KEY)
+    np.testing.assert_allclose(metrics["actor/loss"].total, loss(now["actor"]), rtol=1e-5, atol=1e-6)
+    check_step(sac_state(subject.state).actor, sac_state(state).actor, loss, now["actor"], 1e-3)
+
+
+def test_bc_actor_update() -> None:
+    subject = compiled("bc")
+    now = plain(subject.state)
+
+    def loss(params: dict) -> float:
+        density = reference.log_density(*reference.actor(params, ROWS["obs"]), ROWS["action"])
+        return -reference.masked_mean(density, ROWS["valid"])
+
+    state, metrics = subject.update_actor(subject.state, BATCH, KEY)
+    np.testing.assert_allclose(metrics["actor/loss"].total, loss(now["actor"]), rtol=1e-5, atol=1e-6)
+    check_step(subject.state.actor, state.actor, loss, now["actor"], 1e-3)
+
+
+def test_so2_critic_update() -> None:
+    subject = compiled("so2")
+    now = plain(subject.state)
+    key_action, key_noise = jax.random.split(KEY)
+    shift = np.clip(0.3 * normal(key_noise), -0.4, 0.4)
+    assert (np.abs(shift) == 0.4).any()  # or the limit would not be tested
+    target = reference.so2_targets(
+        now["actor"], now["target"], ROWS, normal(key_action), shift, now["temperature"], 0.9
+    )
+
+    def loss(params: dict) -> float:
+        q = reference.ensemble(params, ROWS["obs"], ROWS["action"])
+        return reference.masked_mean((q - target) ** 2, ROWS["valid"])
+
+    state, metrics = subject.update_critic(subject.state, BATCH, KEY)
+    np.testing.assert_allclose(metrics["critic/loss"].total, loss(now["critic"]), rtol=1e-5, atol=1e-6)
+    mean_target = reference.masked_mean(target, ROWS["valid"])
+    np.testing.assert_allclose(metrics["critic/target"].total, mean_target, rtol=1e-5, atol=1e-6)
+    check_step(subject.state.critic, state.critic, loss, now["critic"], 1e-3)

@@ -1,0 +1,97 @@
+"""Every method, and every ablation that changes the loop, ends a run and resumes bit for bit.
+
+A new method is a line in `wsrl_mjx.methods.METHODS`; it is tested by this file.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from watched import LINE, CutOffError, Watched, settings, values
+
+import envs
+from wsrl_mjx.methods import METHODS
+from wsrl_mjx.run import RunOptions
+from wsrl_mjx.run_folder import read_metrics
+
+ABLATIONS: dict[str, dict[str, Any]] = {
+    "wsrl, fresh parts": {
+        "init_actor": "fresh", "init_critics": "fresh", "keep_optimizers": False, "keep_temperature": False,
+    },
+    "wsrl, random warmup, append": {"warmup_source": "random", "retain": "append", "true_value_states": 3},
+    "calql with retention, warmup of data": {
+        "method": "calql", "offline_share": 0.5, "warmup_source": "data", "warmup_steps": 8,
+    },
+    "wsrl from bc": {"offline_algo": "bc"},
+}  # fmt: skip
+ARMS = {name: {"method": name, **method.settings} for name, method in METHODS.items()} | ABLATIONS
+
+
+@pytest.fixture(autouse=True)
+def probe_env(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One environment object for all runs, because programs are compiled for it."""
+    monkeypatch.setattr(envs, "make_from_text", lambda name, options: {"line": LINE}[name])
+
+
+def settings_of(arm: str) -> Any:
+    changes = dict(ARMS[arm])
+    if "method" in changes:
+        changes = METHODS[changes["method"]].settings | changes
+    if changes.get("guide_steps"):
+        changes["guide_steps"] = 3.0  # episodes are short here
+    if changes.pop("utd", None):  # so2's ten updates would wait longer than the run, for nine rows of ten
+        changes["offline_share"] = 0.5
+    return settings(num_seeds=1, **changes)
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_it_ends_and_a_resumed_run_is_the_straight_one(arm: str, tmp_path: Path) -> None:
+    config = settings_of(arm)
+    cache = tmp_path / "cache"
+    straight = Watched(config, RunOptions(tmp_path / "straight", cache))
+    straight.train()
+    with pytest.raises(CutOffError):
+        Watched(config, RunOptions(tmp_path / "cut", cache), ("online", 30)).train()
+    resumed = Watched(config, RunOptions(tmp_path / "cut", cache, resume=True))
+    resumed.train()
+    for one, other in zip(jax.tree.leaves(straight.last), jax.tree.leaves(resumed.last), strict=True):
+        np.testing.assert_array_equal(one, other)
+    rows = read_metrics(tmp_path / "straight")
+    assert [row[:4] for row in rows if row.phase == "online"] == [
+        row[:4] for row in read_metrics(tmp_path / "cut") if row.phase == "online"
+    ]
+    assert (tmp_path / "straight" / "summary.json").is_file()
+    updates = values(rows, "online", "actor/loss")
+    assert (40, 0) in updates and np.isfinite(list(updates.values())).all()
+    check_diagnostics(arm, rows)
+    check_data(arm, straight, resumed)
+
+
+def check_diagnostics(arm: str, rows: list[Any]) -> None:
+    """What belongs to every evaluation is there, and the policy drifts once it learns, not before."""
+    evaluated = {(step, 0) for step in (0, 20, 40)}
+    measured = lambda name: values(rows, "online", name)
+    assert measured("replay/q").keys() == measured("replay/td_error").keys()
+    assert measured("replay/q").keys() >= {(20, 0), (40, 0)}
+    if arm == "sac":  # no data at all
+        assert not measured("held_out/q")
+        return
+    assert measured("drift/kl").keys() == measured("held_out/q").keys() == evaluated
+    begins_as_pretrained = settings_of(arm).online.init_actor == "pretrained"
+    assert (abs(measured("drift/kl")[0, 0]) < 1e-5) == begins_as_pretrained
+    assert measured("drift/action")[40, 0] > 0.0
+    assert bool(measured("value/true")) == bool(settings_of(arm).evaluation.true_value_states)
+
+
+def check_data(arm: str, straight: Watched, resumed: Watched) -> None:
+    """The data is there exactly as long as the method says."""
+    config = settings_of(arm)
+    said = straight.said.getvalue()
+    assert ("offline data dropped" in said) == (config.offline.offline_steps > 0 and not config.keeps_data)
+    assert ("offline data:" in resumed.said.getvalue()) == config.keeps_data
+    if config.keeps_data:
+        assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(straight.data))
+    else:
+        assert straight.data is None or all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.data))
