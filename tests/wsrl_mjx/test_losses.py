@@ -47,6 +47,36 @@ def test_critic_loss_by_hand() -> None:
     close(losses.critic_loss(q, jnp.array([0.0, 2.0]), jnp.array([1.0, 0.0])), (1 + 9) / 2)
 
 
+def test_each_critic_may_have_its_own_target() -> None:
+    q, target = jnp.array([[1.0, 2.0], [3.0, 4.0]]), jnp.array([[0.0, 2.0], [3.0, 1.0]])
+    close(losses.critic_loss(q, target, jnp.ones(2)), (1 + 0 + 0 + 9) / 4)
+
+
+def test_expectile_loss_by_hand() -> None:
+    difference, valid = jnp.array([2.0, -2.0, jnp.nan]), jnp.array([1.0, 1.0, 0.0])
+    close(losses.expectile_loss(difference, 0.9, valid), (0.9 * 4 + 0.1 * 4) / 2)
+    close(losses.expectile_loss(difference, 0.5, valid), 2.0)
+    slope = jax.grad(lambda u: losses.expectile_loss(u, 0.9, valid))(difference)
+    close(slope, [0.9 * 4 / 2, -0.1 * 4 / 2, 0.0])
+
+
+def test_the_expectile_is_where_its_loss_is_least() -> None:
+    values, expectile = np.array([0.0, 1.0, 5.0]), 0.8
+    tried = np.linspace(0.0, 5.0, 5001)
+    costs = [
+        float(losses.expectile_loss(jnp.asarray(values - v), expectile, jnp.ones(3))) for v in tried[::100]
+    ]
+    best = tried[::100][int(np.argmin(costs))]
+    # Where the weighted deviations balance: 0.8 (5 - v) = 0.2 (v + v - 1), v between 1 and 5.
+    assert best == pytest.approx(4.2 / 1.2, abs=0.06)
+
+
+def test_advantage_weight_by_hand() -> None:
+    close(losses.advantage_weight(jnp.array([0.0, 1.0, -1.0, 9.0]), 2.0), [1.0, np.exp(2), np.exp(-2), 100.0])
+    slope = jax.grad(lambda a: losses.advantage_weight(a, 2.0)[0])(jnp.ones(1))
+    close(slope, [0.0])
+
+
 def test_actor_loss_by_hand() -> None:
     loss = losses.actor_loss(jnp.array([2.0, 4.0]), jnp.array([1.0, 3.0]), 0.5, jnp.ones(2))
     close(loss, ((1 - 1) + (2 - 3)) / 2)

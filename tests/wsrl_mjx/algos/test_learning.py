@@ -20,8 +20,10 @@ from probe_envs import (
 
 from wsrl_mjx import behaviors, dataset, networks, phases, rollout
 from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.algos.so2 import SO2
 from wsrl_mjx.types import Clock, TrainState
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
@@ -38,10 +40,10 @@ RATES: dict[str, Any] = {
 FAST = tiny.sac(action_size=1, width=16, **RATES)
 
 
-def learn_online(task: type[Probe], steps: int) -> tuple[SACState, TrainState, dict]:
-    """Returns SAC after `steps` vector steps of four environments, four updates each, both seeds."""
+def learn_online(task: type[Probe], steps: int, algorithm: Any = FAST) -> tuple[SACState, TrainState, dict]:
+    """Returns SAC (or another) after `steps` vector steps of four environments, four updates each."""
     sizes = {"num_envs": 4, "updates": 4, "critics_per_actor": 2, "batch_size": 32}
-    phase = tiny.online_phase(probe(task), FAST, **sizes)
+    phase = tiny.online_phase(probe(task), algorithm, **sizes)
     state = tiny.online_state(phase, SEEDS, capacity=4000)
     state, _, metrics = phases.make_chunk(steps)(phase, tiny.online_shared(), state, Clock.zero())
     return state.agent, state, metrics
@@ -135,7 +137,14 @@ def test_a_world_that_breaks_hurts_no_network() -> None:
 
 
 CQL = tiny.cql(sac=FAST.replace(backup_actions=2), alpha=hyper(0.05), sampled_actions=2)
-OFFLINE = {"cql": CQL, "calql": CalQL(CQL)}
+# Its cloning weighs advantages of a quarter at most here, so that beta must be large to tell actions apart.
+IQL = tiny.iql(sac=FAST, expectile=hyper(0.9), beta=hyper(20.0), value=networks.Value((16,)))
+OFFLINE = {
+    "cql": CQL,
+    "calql": CalQL(CQL),
+    "iql": IQL,
+    "iql, ddpg": IQL.replace(extraction="ddpg", cloning=hyper(0.02)),
+}
 
 
 @pytest.mark.parametrize("name", OFFLINE)
@@ -146,3 +155,21 @@ def test_offline_methods_discount_and_find_the_best_action(name: str) -> None:
     agent = learn_offline(RewardFromAction, OFFLINE[name])
     for obs in (-1.0, 1.0):
         np.testing.assert_allclose(modes(FAST, agent, obs), 0.5 * obs, atol=0.2)
+
+
+def test_cloning_learns_the_datas_actions_and_no_values() -> None:
+    """Random actions have the mean 0 and no preference; the critics stay what they were made."""
+    agent = learn_offline(RewardFromAction, BC(FAST))
+    fresh = init(BC(FAST), jax.vmap(jax.random.key)(jnp.asarray(SEEDS)))
+    for obs in (-1.0, 1.0):
+        np.testing.assert_allclose(modes(FAST, agent, obs), 0.0, atol=0.25)
+        np.testing.assert_array_equal(values(FAST, agent, obs, 0.3), values(FAST, fresh, obs, 0.3))
+
+
+def test_so2_learns_values_and_the_action_that_is_best_under_its_noise() -> None:
+    so2 = SO2(FAST, noise=hyper(0.1), noise_limit=hyper(0.2))
+    agent, _, _ = learn_online(TwoSteps, 300, so2)
+    np.testing.assert_allclose(values(FAST, agent, 1.0, 0.0), 1.0, atol=0.1)
+    agent, _, _ = learn_online(RewardFromAction, 600, so2)
+    for obs in (-1.0, 1.0):
+        np.testing.assert_allclose(modes(FAST, agent, obs), 0.5 * obs, atol=0.15)
