@@ -1,6 +1,9 @@
-"""Draws several runs side by side, with 95 % intervals over seeds, and prints where they end.
+"""Draws several runs side by side, with 95 % intervals over seeds, and writes where they end as a table.
 
-python scripts/compare.py runs/with runs/without --labels warmup "no warmup" --out compare.png
+    python scripts/compare.py runs/with runs/without --labels warmup "no warmup" --out compare.png
+
+Beside the figure lie compare.csv and compare.md. Runs with the same label in several environments count as
+one method: each environment has its row, and the table says how the method does over all.
 """
 
 import sys
@@ -9,7 +12,8 @@ from pathlib import Path
 
 import tyro
 
-from wsrl_mjx import comparison
+from wsrl_mjx import comparison, panels
+from wsrl_mjx.comparison import Arm
 
 
 @dataclass(frozen=True)
@@ -21,18 +25,29 @@ class Arguments:
     labels: tuple[str, ...] = ()
     """One for each run; unset: the folders' names."""
     out: Path = Path("comparison.png")
-    """Where the figure goes."""
+    """Where the figure goes; the table goes beside it, as .csv and .md."""
     title: str = ""
+    panels: tuple[str, ...] = ()
+    """Metrics to draw, such as score held_out/q; unset: all that every run has measured."""
+    ordered: bool = False
+    """The runs are steps of one quantity: give them colours in an order."""
+    profile: bool = False
+    """Draw the performance profile too: the share of runs that end above each score (<out>-profile)."""
+    improvement: bool = False
+    """Draw the probability that the first label ends above each other (<out>-improvement)."""
 
 
 def main(arguments: Arguments) -> None:
-    """Draws and prints.
+    """Draws, writes and prints.
 
     Raises:
-        ValueError: fewer or more labels than runs, or a folder without results.
+        ValueError: fewer or more labels than runs, a folder without results, or a panel that is none.
     """
-    if not arguments.out.absolute().parent.is_dir():
-        raise ValueError(f"out {arguments.out}: its folder does not exist")
+    out = arguments.out
+    if not out.absolute().parent.is_dir():
+        raise ValueError(f"out {out}: its folder does not exist")
+    if out.suffix not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"out must end in .png, .pdf or .svg, got {out}")
     if arguments.labels and len(arguments.labels) != len(arguments.runs):
         count = len(arguments.runs)
         raise ValueError(f"labels must be one for each of the {count} runs, got {arguments.labels}")
@@ -42,14 +57,34 @@ def main(arguments: Arguments) -> None:
         for run, label in zip(arguments.runs, labels, strict=True)
         for arm in comparison.read_points(run, label)
     ]
-    comparison.figure(arms, arguments.title).savefig(arguments.out, dpi=130)
-    print(comparison.markdown(comparison.table(arms)))
-    print(f"figure: {arguments.out}")
+    pictures = draw(arms, arguments)
+    lines = comparison.table(arms)
+    comparison.write_csv(lines, out.with_suffix(".csv"))
+    out.with_suffix(".md").write_text(comparison.markdown(lines) + "\n")
+    print(comparison.markdown(lines))
+    print(f"written: {', '.join(map(str, [*pictures, out.with_suffix('.csv'), out.with_suffix('.md')]))}")
+
+
+def draw(arms: list[Arm], arguments: Arguments) -> list[Path]:
+    """Draws the figures asked for and returns where they are.
+
+    Raises:
+        ValueError: see `panels`.
+    """
+    out, title = arguments.out, arguments.title
+    figures = {out: panels.figure(arms, title, arguments.panels, arguments.ordered)}
+    if arguments.profile:
+        figures[out.with_stem(f"{out.stem}-profile")] = panels.profile_figure(arms, title, arguments.ordered)
+    if arguments.improvement:
+        figures[out.with_stem(f"{out.stem}-improvement")] = panels.improvement_figure(arms, title)
+    for path, figure in figures.items():
+        figure.savefig(path, dpi=panels.DPI)
+    return list(figures)
 
 
 if __name__ == "__main__":
     try:
-        main(tyro.cli(Arguments))
+        main(tyro.cli(Arguments, description=__doc__))
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -25,6 +25,7 @@ LAYERS: list[set[str]] = [
     {"validation", "workshop"},
     {"presets", "catalog", "recipes", "maze_view", "curves", "diagnostics"},
     {"pretrained", "plan", "maze_picture", "evaluation", "comparison"},
+    {"panels"},
     {"report"},
     {"policies", "run"},
     {"experiments"},

@@ -1,28 +1,26 @@
-"""Several runs side by side: curves with intervals over seeds, and a table of where they end."""
+"""Several runs side by side: their scores, and a table of where they start, fall and end."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 import envs
 from envs.base import ReferenceScores
-from wsrl_mjx.curves import curve, of_point
+from wsrl_mjx.curves import Curve, curve, of_point
 from wsrl_mjx.run_folder import Row, read_config, read_metrics
-from wsrl_mjx.statistics import mean_interval
+from wsrl_mjx.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
 
-COLORS = ("#1f5fa8", "#d9822b", "#2e8b57", "#9b3d78", "#6b6b6b", "#b8860b")
+MOMENTS = ("pretrained", "lowest", "final", "area")  # of a curve of scores, a number a seed
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One run of the comparison."""
+    """One run of the comparison; runs of one label in several environments are the same method's."""
 
     label: str
     config: dict[str, Any]
@@ -45,10 +43,21 @@ class Arm:
         return cls(label or path.name, config, rows)
 
     @property
+    def env(self) -> str:
+        """The name of its environment."""
+        return self.config["env"]
+
+    @property
     def success_rate(self) -> bool:
         """Whether the score of its environment is a success rate."""
-        reference = _reference(self.config["env"])
+        reference = _reference(self.env)
         return reference is not None and reference.of_success
+
+    @property
+    def unit(self) -> str:
+        """What its scores are, for an axis."""
+        reference = _reference(self.env)
+        return "return" if reference is None else reference.quantity
 
     def measured(self, name: str) -> bool:
         """Returns whether there is a number of that name after the switch."""
@@ -59,9 +68,29 @@ class Arm:
         """Its seeds, in the order of the columns of its curves."""
         return sorted({row.seed for row in self.rows})
 
-    def final_returns(self) -> np.ndarray:
-        """Returns each seed's last evaluation, [S]."""
-        return curve(self.rows, "online", "eval/return")[1][-1]
+    def online(self, name: str) -> Curve:
+        """Returns one metric over the steps since the switch, [T] and [T, S]."""
+        return curve(self.rows, "online", name)
+
+    def scores(self) -> Curve:
+        """Returns the scores of its evaluations, [T] and [T, S], in its unit: 0 to 100, or plain returns."""
+        steps, returns = self.online("eval/return")
+        reference = _reference(self.env)
+        return steps, returns if reference is None else reference.normalize(returns)
+
+    def moment(self, name: str) -> np.ndarray:
+        """Returns each seed's score at one of `MOMENTS`, [S].
+
+        The area is that under the curve, divided by its length: the mean score over all online steps.
+        """
+        steps, scores = self.scores()
+        if name == "pretrained":
+            return scores[0]
+        if name == "lowest":
+            return scores[steps > 0].min(axis=0)
+        if name == "final":
+            return scores[-1]
+        return np.trapezoid(scores, steps, axis=0) / (steps[-1] - steps[0])
 
 
 def read_points(path: Path, label: str | None = None) -> list[Arm]:
@@ -76,41 +105,31 @@ def read_points(path: Path, label: str | None = None) -> list[Arm]:
     return [Arm(name(point), whole.config, of_point(whole.rows, point)) for point in points]
 
 
-def figure(arms: list[Arm], title: str) -> Figure:
-    """Returns a panel for the return and one or two for the critics' mean Q; bands are 95 % intervals.
+def by_label(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
+    """Returns the arms of each label, in their order: one method's runs, an environment each."""
+    return {
+        label: [arm for arm in arms if arm.label == label] for label in dict.fromkeys(a.label for a in arms)
+    }
 
-    The second is for held-out offline data, where all runs measured on it.
 
-    Raises:
-        ValueError: no arm, or scores that have no common axis.
+def environments(arms: Sequence[Arm]) -> list[str]:
+    """Returns the names of all environments, in their order."""
+    return list(dict.fromkeys(arm.env for arm in arms))
+
+
+def improvements(arms: Sequence[Arm]) -> dict[str, Estimate]:
+    """Returns by label the probability that a run of the first label ends above one of that label.
+
+    Over the environments that both have; a label without a common one is left out.
     """
-    if not arms:
-        raise ValueError("a figure shows one run or more, got none")
-    if len({arm.success_rate for arm in arms}) > 1:
-        raise ValueError("runs scored by success and runs scored by return have no common axis")
-    with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
-        success = all(arm.success_rate for arm in arms)
-        panels = [("eval/score", "success rate, %") if success else ("eval/return", "return")]
-        panels.append(("critic/q", "mean Q on the training batches"))
-        if all(arm.measured("held_out/q") for arm in arms):
-            panels.append(("held_out/q", "mean Q on held-out offline data"))
-        drawn = Figure(figsize=(5.5 * len(panels), 4.2), layout="constrained")
-        axes = drawn.subplots(1, len(panels))
-        for panel, (name, label) in zip(axes, panels, strict=True):
-            for arm, color in zip(arms, _colors(len(arms)), strict=True):
-                _draw(panel, arm, name, color)
-            panel.set_xlabel("environment steps since the switch")
-            panel.set_ylabel(label)
-        axes[0].legend(frameon=False)
-        drawn.suptitle(title, fontsize=11)
-    return drawn
-
-
-def _colors(count: int) -> Sequence[Any]:
-    """Returns a colour for each arm: told apart where they are few, in an order where they are many."""
-    if count <= len(COLORS):
-        return COLORS[:count]
-    return list(mpl.colormaps["viridis"](np.linspace(0.0, 0.95, count)))
+    first, *others = by_label(arms).items()
+    found = {}
+    for label, own in others:
+        pairs = [(a.moment("final"), b.moment("final")) for a in first[1] for b in own if a.env == b.env]
+        if pairs:
+            ours, theirs = zip(*pairs, strict=True)
+            found[label] = probability_of_improvement(ours, theirs)
+    return found
 
 
 @cache
@@ -118,38 +137,70 @@ def _reference(env_name: str) -> ReferenceScores | None:
     return envs.make(env_name).reference
 
 
-def _draw(axes: Axes, arm: Arm, name: str, color: str) -> None:
-    steps, values = curve(arm.rows, "online", name)
-    if not len(steps):
-        return
-    mean, low, high = mean_interval(values)
-    axes.plot(steps, mean, color=color, linewidth=2, label=f"{arm.label} ({values.shape[1]} seeds)")
-    axes.fill_between(steps, low, high, color=color, alpha=0.18, linewidth=0)
+# -- the table --------------------------------------------------------------------------------------------
 
 
-def table(arms: list[Arm]) -> list[dict[str, Any]]:
-    """Returns one row an arm: pretrained, lowest and final return over seeds, with intervals."""
-    rows = []
+class Line(NamedTuple):
+    """One line of the table: an arm in one environment, or over all."""
+
+    arm: str
+    env: str
+    unit: str
+    seeds: int
+    online_steps: int
+    estimates: dict[str, Estimate]  # by moment; an interquartile mean's has IQM behind it
+
+
+COLUMNS = (*MOMENTS, "final IQM", "area IQM")
+
+
+def table(arms: Sequence[Arm]) -> list[Line]:
+    """Returns a line an arm, and a line a method over all environments where each has a score of 0 to 100.
+
+    The intervals are 95 % bootstrap intervals over seeds, within each environment where there are several.
+    """
+    lines = []
     for arm in arms:
-        steps, returns = curve(arm.rows, "online", "eval/return")
-        reference = _reference(arm.config["env"])
-        entry: dict[str, Any] = {"arm": arm.label, "seeds": returns.shape[1], "online_steps": int(steps[-1])}
-        lowest = returns[steps > 0].min(axis=0)
-        milestones = {"pretrained": returns[0], "lowest": lowest, "final": returns[-1]}
-        for name, values in milestones.items():
-            mean, low, high = mean_interval(values)
-            digits = 2 if arm.success_rate else 0
-            entry[name] = f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-        if reference is not None:
-            mean, low, high = mean_interval(reference.normalize(returns[-1]))
-            entry["final score"] = f"{mean:.1f} [{low:.1f}, {high:.1f}]"
-        rows.append(entry)
-    return rows
+        estimates = {name: mean_interval(arm.moment(name)) for name in MOMENTS}
+        estimates |= _interquartile([arm])
+        steps = int(arm.scores()[0][-1])
+        lines.append(Line(arm.label, arm.env, arm.unit, len(arm.seeds), steps, estimates))
+    count = len(environments(arms))
+    for label, own in by_label(arms).items():
+        if count > 1 and len(own) == count and all(arm.unit != "return" for arm in own):
+            seeds, steps = (sum(len(arm.seeds) for arm in own), max(int(arm.scores()[0][-1]) for arm in own))
+            lines.append(Line(label, f"all {count}", "score", seeds, steps, _interquartile(own)))
+    return lines
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
-    """Returns the table as Markdown."""
-    header = list(rows[0])
-    lines = [" | ".join(header), " | ".join("---" for _ in header)]
-    lines += [" | ".join(str(row[name]) for name in header) for row in rows]
-    return "\n".join(f"| {line} |" for line in lines)
+def _interquartile(arms: Sequence[Arm]) -> dict[str, Estimate]:
+    return {f"{name} IQM": iqm_interval([arm.moment(name) for arm in arms]) for name in ("final", "area")}
+
+
+def markdown(lines: Sequence[Line]) -> str:
+    """Returns the table as Markdown: means, and interquartile means (IQM), with their intervals."""
+    header = ["arm", "env", "seeds", "online steps", *COLUMNS]
+    rows = [header, ["---"] * len(header)]
+    for line in lines:
+        cells = [_show(line.estimates.get(name), line.unit) for name in COLUMNS]
+        rows.append([line.arm, line.env, str(line.seeds), f"{line.online_steps:,}", *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def write_csv(lines: Sequence[Line], path: Path) -> None:
+    """Writes the table with a column for each value and each bound."""
+    bounds = [f"{name.replace(' ', '_')}{end}" for name in COLUMNS for end in ("", "_low", "_high")]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["arm", "env", "unit", "seeds", "online_steps", *bounds])
+        for line in lines:
+            found = [line.estimates.get(name, ("", "", "")) for name in COLUMNS]
+            numbers = [x if x == "" else round(float(x), 4) for estimate in found for x in estimate]
+            writer.writerow([line.arm, line.env, line.unit, line.seeds, line.online_steps, *numbers])
+
+
+def _show(estimate: Estimate | None, unit: str) -> str:
+    if estimate is None:
+        return ""
+    digits = 1 if unit == "normalised score" else 0
+    return "{:,.{n}f} [{:,.{n}f}, {:,.{n}f}]".format(*map(float, estimate), n=digits)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from envs.base import ReferenceScores
-from wsrl_mjx import comparison, maze_picture
+from wsrl_mjx import comparison, maze_picture, panels
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console, duration
 from wsrl_mjx.curves import curve, of_point
@@ -27,7 +27,7 @@ def write(
     rows = read_metrics(path)
     summary = summarize(rows, config, reference, facts)
     if config.points:
-        figure = comparison.figure(comparison.read_points(path), _title(config))
+        figure = panels.figure(comparison.read_points(path), _title(config))
     else:
         figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / "learning_curve.png", dpi=130)

@@ -1,8 +1,8 @@
 """Statistics over seeds and tasks: means that resist outliers, profiles, and bootstrap intervals. NumPy only.
 
 What Agarwal et al. 2021, "Deep reinforcement learning at the edge of the statistical precipice", ask of a
-comparison of few runs. Several tasks are given as one array of runs each; runs are drawn anew within each task
-(stratified), so that every resample has the tasks and the numbers of seeds of the experiment.
+comparison of few runs. Several tasks are given as one array of runs each; runs are drawn anew within each
+task (stratified), so that every resample has the tasks and the numbers of seeds of the experiment.
 """
 
 from collections.abc import Sequence
@@ -78,7 +78,7 @@ def performance_profile(
 ) -> Estimate:
     """Returns the share of runs that score above each of `thresholds`, [X], with pointwise intervals.
 
-    The run-score distribution (Agarwal et al. 2021, section 4.2): the share in each task, averaged over tasks.
+    The run-score distribution (Agarwal et al. 2021, section 4.2): each task's share, averaged over tasks.
 
     Raises:
         ValueError: a confidence outside (0, 1), no task, or a task without runs.

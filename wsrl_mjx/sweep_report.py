@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from wsrl_mjx import comparison, run_folder
-from wsrl_mjx.comparison import Arm
+from wsrl_mjx import comparison, panels, run_folder
+from wsrl_mjx.comparison import Arm, Line
 from wsrl_mjx.curves import curve
 from wsrl_mjx.experiments import is_finished
 from wsrl_mjx.statistics import mean_interval
@@ -25,7 +25,7 @@ ALL = "all"  # a grid without axes has one point
 class Written(NamedTuple):
     """What was written."""
 
-    table: list[dict[str, object]]
+    table: list[Line]
     files: list[str]
 
 
@@ -52,7 +52,7 @@ def write(folder: Path, arms: list[Arm], title: str) -> Written:
     (folder / "table.md").write_text(comparison.markdown(table) + "\n")
     _write_members(folder / "members.csv", arms)
     ends(arms, title).savefig(folder / "sweep.png", dpi=130)
-    comparison.figure(arms, title).savefig(folder / "curves.png", dpi=130)
+    panels.figure(arms, title).savefig(folder / "curves.png", dpi=panels.DPI)
     return Written(table, ["metrics.csv", "members.csv", "table.md", "sweep.png", "curves.png"])
 
 

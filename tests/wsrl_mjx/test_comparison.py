@@ -1,7 +1,9 @@
-"""Runs side by side: what is drawn of them, where they end, and what cannot be compared."""
+"""Runs side by side: their scores, the table of where they start, fall and end, and what cannot be read."""
 
+import csv
 from pathlib import Path
 
+import finished_runs
 import numpy as np
 import pytest
 
@@ -10,55 +12,87 @@ from wsrl_mjx.comparison import Arm
 from wsrl_mjx.config import flat_fields
 from wsrl_mjx.presets import preset_config
 from wsrl_mjx.pretrained import as_json
-from wsrl_mjx.run_folder import Row, RunFolder
+from wsrl_mjx.run_folder import RunFolder
 
 SUCCESS = {0: (0.0, 0.5), 1000: (0.0, 0.0), 2000: (1.0, 0.5)}  # by step and seed
+FLAT = dict.fromkeys(SUCCESS, (0.25, 0.25))
 
 
-def run(path: Path, env: str = "pointmaze-umaze", held_out: bool = True) -> Path:
-    """Writes what a run with two seeds leaves."""
-    folder = RunFolder.create(path, as_json(flat_fields(preset_config("smoke", env))))
-    for step, returns in SUCCESS.items():
-        for seed, value in enumerate(returns):
-            rows = {"eval/return": value, "eval/score": 100 * value, "critic/q": -value - step}
-            rows |= {"held_out/q": -2 * value} if held_out else {}
-            folder.append(Row("online", step, seed, name, number) for name, number in rows.items())
-    folder.close()
-    return path
+def arm(path: Path, label: str, env: str = "pointmaze-umaze", returns: dict = SUCCESS) -> Arm:
+    return Arm.read(finished_runs.write(path, {"eval/return": returns}, env), label)
+
+
+def test_a_score_is_of_success_or_normalised_or_the_return_itself(tmp_path: Path) -> None:
+    maze = arm(tmp_path / "maze", "a")
+    steps, scores = maze.scores()
+    np.testing.assert_array_equal(steps, [0, 1000, 2000])
+    np.testing.assert_array_equal(scores, [[0, 50], [0, 0], [100, 50]])
+    assert (maze.unit, maze.success_rate) == ("success rate, %", True)
+    assert arm(tmp_path / "cheetah", "a", "halfcheetah").unit == "normalised score"
+    plain = arm(tmp_path / "plain", "a", "ant-direction")
+    assert plain.unit == "return"
+    np.testing.assert_array_equal(plain.moment("final"), [1.0, 0.5])
+
+
+def test_moments_are_of_each_seed(tmp_path: Path) -> None:
+    one = arm(tmp_path / "one", "a")
+    found = {name: one.moment(name).tolist() for name in comparison.MOMENTS}
+    # The area of the first seed is half of the second thousand steps; of the other a quarter of all.
+    assert found == {"pretrained": [0, 50], "lowest": [0, 0], "final": [100, 50], "area": [25, 25]}
 
 
 def test_the_table_says_where_runs_start_fall_and_end(tmp_path: Path) -> None:
-    (row,) = comparison.table([Arm.read(run(tmp_path / "one"), "mine")])
-    assert (row["arm"], row["seeds"], row["online_steps"]) == ("mine", 2, 2000)
-    assert [row[name].split()[0] for name in ("pretrained", "lowest", "final", "final score")] == [
-        "0.25", "0.00", "0.75", "75.0",
-    ]  # fmt: skip
-    lines = comparison.markdown([row]).splitlines()
-    assert len(lines) == 3 and lines[0].startswith("| arm | seeds |") and "mine" in lines[2]
+    (line,) = comparison.table([arm(tmp_path / "one", "mine")])
+    assert (line.arm, line.env, line.seeds, line.online_steps) == ("mine", "pointmaze-umaze", 2, 2000)
+    value, low, high = line.estimates["final"]
+    assert (value, low, high) == (75.0, 50.0, 100.0)
+    header, _, row = comparison.markdown([line]).splitlines()
+    assert header.startswith("| arm | env | seeds | online steps | pretrained | lowest | final | area |")
+    assert row == (
+        "| mine | pointmaze-umaze | 2 | 2,000 | 25 [0, 50] | 0 [0, 0] | 75 [50, 100] | 25 [25, 25] | "
+        "75 [50, 100] | 25 [25, 25] |"
+    )
 
 
-def test_success_and_both_means_of_q_are_drawn(tmp_path: Path) -> None:
-    arms = [Arm.read(run(tmp_path / name)) for name in ("with", "without")]
-    success, training, held_out = comparison.figure(arms, "title").axes
-    assert [text.get_text() for text in success.get_legend().get_texts()] == [
-        "with (2 seeds)",
-        "without (2 seeds)",
+def test_a_method_has_a_line_over_all_environments(tmp_path: Path) -> None:
+    """Its interquartile mean is over the runs of all; a label that lacks an environment has none."""
+    arms = [
+        arm(tmp_path / "a", "both"),
+        arm(tmp_path / "b", "both", "pointmaze-medium", FLAT),
+        arm(tmp_path / "c", "one"),
     ]
-    np.testing.assert_allclose(success.lines[0].get_xydata(), [[0, 25], [1000, 0], [2000, 75]])
-    np.testing.assert_allclose(training.lines[1].get_xydata()[:, 1], [-0.25, -1000.0, -2000.75])
-    np.testing.assert_allclose(held_out.lines[0].get_xydata()[:, 1], [-0.5, 0.0, -1.5])
-    assert held_out.get_ylabel() == "mean Q on held-out offline data"
+    *_, last = lines = comparison.table(arms)
+    assert [(line.arm, line.env) for line in lines[2:]] == [("one", "pointmaze-umaze"), ("both", "all 2")]
+    assert last.seeds == 4 and last.estimates["final IQM"].value == (25.0 + 50.0) / 2.0
+    assert "pretrained" not in last.estimates
+    assert (
+        comparison.markdown([last]).splitlines()[2].startswith("| both | all 2 | 4 | 2,000 |  |  |  |  | 38")
+    )
 
 
-def test_a_panel_that_one_run_cannot_fill_is_left_out(tmp_path: Path) -> None:
-    arms = [Arm.read(run(tmp_path / "new")), Arm.read(run(tmp_path / "old", held_out=False))]
-    assert len(comparison.figure(arms, "title").axes) == 2
+def test_returns_of_different_tasks_are_not_averaged(tmp_path: Path) -> None:
+    arms = [arm(tmp_path / "a", "a", "ant-direction"), arm(tmp_path / "b", "a")]
+    assert [line.env for line in comparison.table(arms)] == ["ant-direction", "pointmaze-umaze"]
 
 
-def test_success_and_return_are_not_drawn_together(tmp_path: Path) -> None:
-    arms = [Arm.read(run(tmp_path / "maze")), Arm.read(run(tmp_path / "ant", env="ant"))]
-    with pytest.raises(ValueError, match="scored by success and runs scored by return"):
-        comparison.figure(arms, "title")
+def test_the_csv_has_a_column_for_each_bound(tmp_path: Path) -> None:
+    comparison.write_csv(comparison.table([arm(tmp_path / "one", "mine")]), tmp_path / "table.csv")
+    with (tmp_path / "table.csv").open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["arm"], row["unit"], row["online_steps"]) == ("mine", "success rate, %", "2000")
+    assert [float(row[f"final{end}"]) for end in ("", "_low", "_high")] == [75.0, 50.0, 100.0]
+    assert float(row["area_IQM"]) == 25.0
+
+
+def test_improvements_compare_the_first_with_each_other_where_both_have_run(tmp_path: Path) -> None:
+    arms = [
+        arm(tmp_path / "a", "first"),
+        arm(tmp_path / "b", "second", returns=FLAT),
+        arm(tmp_path / "c", "third"),
+        arm(tmp_path / "d", "elsewhere", "pointmaze-medium"),
+    ]
+    found = comparison.improvements(arms)
+    assert {label: estimate.value for label, estimate in found.items()} == {"second": 1.0, "third": 0.5}
 
 
 def test_a_run_without_results_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""`scripts/compare.py`: the figures and tables that it writes, and what it refuses."""
+
+from pathlib import Path
+
+import compare
+import finished_runs
+import pytest
+from compare import Arguments
+
+SUCCESS = {"eval/return": {0: (0.0, 0.5), 2000: (1.0, 0.5)}}
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> tuple[Path, Path]:
+    one, other = (finished_runs.write(tmp_path / name, SUCCESS) for name in ("with", "without"))
+    return one, other
+
+
+def test_figures_and_tables_lie_beside_each_other(
+    runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.png"
+    compare.main(Arguments(runs, ("a", "b"), out, profile=True, improvement=True))
+    for name in ("out.png", "out-profile.png", "out-improvement.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    table = (tmp_path / "out.md").read_text()
+    assert "| a | pointmaze-umaze | 2 | 2,000 | 25 [0, 50] |" in table
+    assert table in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": ("a",)}, "labels must be one for each of the 2 runs, got"),
+        ({"out": Path("nowhere/out.png")}, "its folder does not exist"),
+        ({"out": Path("out.gif")}, "out must end in .png, .pdf or .svg, got out.gif"),
+        ({"panels": ("drift/kl",)}, "no run has measured drift/kl"),
+    ],
+)
+def test_bad_input_is_refused(
+    runs: tuple[Path, Path], changes: dict, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        compare.main(Arguments(**{"runs": runs, **changes}))
+    assert not list(tmp_path.glob("*.png"))

@@ -1,0 +1,139 @@
+"""Pictures of runs side by side: what is drawn, in which colours, beside which labels."""
+
+from pathlib import Path
+from typing import Any
+
+import finished_runs
+import numpy as np
+import pytest
+
+from wsrl_mjx import panels
+from wsrl_mjx.comparison import Arm
+from wsrl_mjx.panels import METHOD_COLORS, Look, spread
+
+CURVES = {
+    "eval/return": {0: (0.0, 0.5), 1000: (0.0, 0.0), 2000: (1.0, 0.5)},
+    "critic/q": {500: (-10.0, -20.0), 1500: (-30.0, -40.0)},
+    "held_out/q": {0: (0.0, -1.0), 2000: (-2.0, -1.0)},
+}
+VALUE = {"value/q": {0: (1.0, 3.0), 2000: (4.0, 4.0)}, "value/true": {0: (5.0, 7.0), 2000: (8.0, 8.0)}}
+
+
+def arm(path: Path, label: str = "", curves: Any = CURVES, env: str = "pointmaze-umaze", **more: Any) -> Arm:
+    return Arm.read(finished_runs.write(path, curves, env, **more), label or path.name)
+
+
+def test_success_and_means_of_q_are_drawn(tmp_path: Path) -> None:
+    arms = [arm(tmp_path / "with"), arm(tmp_path / "without")]
+    drawn = panels.figure(arms, "title")
+    success, training, held_out = drawn.axes
+    np.testing.assert_allclose(success.lines[0].get_xydata(), [[0, 25], [1000, 0], [2000, 75]])
+    np.testing.assert_allclose(training.lines[1].get_xydata(), [[500, -15], [1500, -35]])
+    np.testing.assert_allclose(held_out.lines[0].get_xydata()[:, 1], [-0.5, -1.5])
+    assert success.get_ylabel() == "success rate, %" and success.get_xlim() == (0, 2000)
+    assert held_out.get_ylabel() == "mean Q, held-out offline data"
+    assert [text.get_text() for text in held_out.texts] == ["with", "without"]
+    assert drawn.get_suptitle() == "title\nmean of 2 seeds, bands are 95 % bootstrap intervals"
+
+
+def test_a_panel_that_one_run_cannot_fill_is_left_out_unless_it_is_asked_for(tmp_path: Path) -> None:
+    old = {name: curve for name, curve in CURVES.items() if name != "held_out/q"}
+    arms = [arm(tmp_path / "new"), arm(tmp_path / "old", curves=old)]
+    assert len(panels.figure(arms, "").axes) == 2
+    (held_out,) = panels.figure(arms, "", ["held_out/q"]).axes
+    assert len([line for line in held_out.lines if len(line.get_xdata()) and line.get_label() == "new"]) == 1
+    with pytest.raises(ValueError, match="panels: no run has measured drift/kl"):
+        panels.figure(arms, "", ["drift/kl"])
+    with pytest.raises(ValueError, match=r"panels must be of score, critic/q, .* got 'q'"):
+        panels.figure(arms, "", ["q"])
+
+
+def test_the_measured_value_is_drawn_dotted_into_the_panel_of_q(tmp_path: Path) -> None:
+    (axes,) = panels.figure([arm(tmp_path / "run", curves=CURVES | VALUE)], "", ["value/q"]).axes
+    solid, dotted = axes.lines[:2]
+    np.testing.assert_allclose(solid.get_ydata(), [2.0, 4.0])
+    np.testing.assert_allclose(dotted.get_ydata(), [6.0, 8.0])
+    assert (solid.get_linestyle(), dotted.get_linestyle()) == ("-", ":")
+    assert solid.get_color() == dotted.get_color()
+
+
+def test_each_environment_has_its_row_and_a_method_one_colour(tmp_path: Path) -> None:
+    arms = [
+        arm(tmp_path / "a", "mine"),
+        arm(tmp_path / "b", "yours"),
+        arm(tmp_path / "c", "mine", env="pointmaze-large"),
+    ]
+    drawn = panels.figure(arms, "", ["score", "critic/q"])
+    assert [axes.get_title("left") for axes in drawn.axes] == ["pointmaze-umaze", "", "pointmaze-large", ""]
+    assert drawn.axes[0].lines[0].get_color() == drawn.axes[2].lines[0].get_color()
+
+
+def test_many_panels_are_wrapped(tmp_path: Path) -> None:
+    names = [panel.name for panel in panels.PANELS[1:] if panel.name != "value/q"]
+    curves = CURVES | {name: {0: (1.0, 1.0), 2000: (2.0, 3.0)} for name in names}
+    drawn = panels.figure([arm(tmp_path / "run", curves=curves)], "")
+    assert [axes.get_visible() for axes in drawn.axes] == [True] * 11 + [False]
+    assert drawn.axes[3].get_yscale() == "log"
+
+
+def test_methods_have_their_colours_and_no_retention_is_dashed(tmp_path: Path) -> None:
+    settings = [("wsrl", 0.0), ("cql", 0.0), ("cql", 0.5)]
+    arms = [
+        Arm(f"{name} {share}", {"env": "ant", "method": name, "offline_share": share}, [])
+        for name, share in settings
+    ]
+    assert list(panels.looks_of(arms).values()) == [
+        Look(METHOD_COLORS["wsrl"], "-"),
+        Look(METHOD_COLORS["cql"], "--"),
+        Look(METHOD_COLORS["cql"], "-"),
+    ]
+
+
+def test_arms_of_one_method_have_different_colours_and_steps_of_a_quantity_an_order() -> None:
+    arms = [Arm(str(i), {"env": "ant", "method": "wsrl"}, []) for i in range(10)]
+    few = [look.color for look in panels.looks_of(arms[:3]).values()]
+    assert few == list(panels.COLORS[:3])
+    many = [look.color for look in panels.looks_of(arms).values()]
+    luminance = [np.dot(color[:3], [0.3, 0.6, 0.1]) for color in many]
+    assert np.all(np.diff(luminance) > 0)
+    ordered = panels.looks_of(arms[:2], ordered=True).values()
+    np.testing.assert_array_equal([look.color for look in ordered], [many[0], many[-1]])
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        ([0.9, 0.1], [0.9, 0.1]),
+        ([0.5, 0.5, 0.5], [0.4, 0.5, 0.6]),
+        ([1.0, 0.98, 0.2], [1.0, 0.9, 0.2]),
+        ([0.0, 0.0], [0.0, 0.1]),
+        ([0.5, 0.54, 0.66], [0.4666667, 0.5666667, 0.6666667]),  # the first pair pushes the third
+    ],
+)
+def test_labels_are_moved_apart_as_little_as_need_be(places: list[float], expected: list[float]) -> None:
+    np.testing.assert_allclose(spread(np.array(places), 0.1), expected, atol=1e-6)
+
+
+def test_a_profile_shows_the_share_of_runs_above_each_score(tmp_path: Path) -> None:
+    (axes,) = panels.profile_figure([arm(tmp_path / "run")], "title").axes
+    scores, shares = axes.lines[0].get_xydata().T
+    np.testing.assert_allclose(shares[scores < 50.0], 1.0)  # the two runs end at 50 and 100
+    np.testing.assert_allclose(shares[(scores >= 50.0) & (scores < 100.0)], 0.5)
+    assert axes.get_xlabel() == "final score, success rate, %"
+    plain = arm(tmp_path / "plain", env="ant-direction")
+    with pytest.raises(ValueError, match="needs scores of 0 to 100; ant-direction has none"):
+        panels.profile_figure([plain], "")
+
+
+def test_improvements_are_drawn_with_their_labels(tmp_path: Path) -> None:
+    arms = [arm(tmp_path / name) for name in ("mine", "yours", "theirs")]
+    (axes,) = panels.improvement_figure(arms, "title").axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["yours", "theirs"]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.5, 0.5])
+    with pytest.raises(ValueError, match="compares two methods or more, got one"):
+        panels.improvement_figure(arms[:1], "")
+
+
+def test_nothing_cannot_be_drawn() -> None:
+    with pytest.raises(ValueError, match="one run or more, got none"):
+        panels.figure([], "")
