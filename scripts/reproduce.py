@@ -1,47 +1,61 @@
-"""Runs a whole experiment and draws its figure; a second call goes on where the first one was cut off.
+"""Answers one of the paper's questions: runs what its figure needs, and draws it (docs/reproducing.md).
 
-    python scripts/reproduce.py when_warmup_matters --preset laptop --num-seeds 8
+    python scripts/reproduce.py no_retention --preset laptop --num-seeds 8 --envs pointmaze-large
 
-With --draw it draws what is finished and runs nothing.
+A second call goes on where the first one was cut off, and skips what is done, also for another figure. With
+--draw it draws what is finished and runs nothing.
 """
 
 import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
 import envs
-from wsrl_mjx import cache, experiments, runtime, warmup_map
+from wsrl_mjx import cache, experiments, figure_pages, figure_runs, runtime, sweep
 from wsrl_mjx.cli import fail
+from wsrl_mjx.config import Config, flat_fields
 from wsrl_mjx.console import Console
+from wsrl_mjx.figure_pages import RUNS
+from wsrl_mjx.figure_runs import Request
+from wsrl_mjx.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.presets import check_env, resolve_preset
+from wsrl_mjx.validation import choose
+
+MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
+NOT_SET = (*sweep.NOT_SWEPT, "method")  # the figure decides them, or they have flags of their own
 
 
 @dataclass(frozen=True)
 class Command:
     """Reproduce a figure."""
 
-    figure: tyro.conf.Positional[Literal["when_warmup_matters"]]
-    """when_warmup_matters: final success with the warmup minus without, over mazes and pretraining."""
+    figure: tyro.conf.Positional[Literal[*FIGURES]]
+    """What is asked; docs/reproducing.md has the questions."""
     preset: str = "auto"
     """Where the other settings come from: smoke, laptop, paper, or auto."""
     num_seeds: int = 8
     """Seeds of every run."""
-    envs: tuple[str, ...] = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
-    """The mazes."""
+    envs: tuple[str, ...] = ()
+    """Environments, each with a row in the figure; unset: pointmaze-large, or three mazes in the heat map."""
+    set: tuple[str, ...] = ()
+    """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
     offline_steps: tuple[int, ...] = (3000, 6000, 12_000)
-    """The lengths of pretraining, in gradient steps."""
-    online_steps: int = 10_000
-    """Online steps of every run, the warmup included."""
+    """The lengths of pretraining in when_warmup_matters, in gradient steps."""
     out: Path | None = None
-    """Folder of the runs; unset: runs/<figure>-<preset>."""
+    """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
     draw: bool = False
     """Draw what is finished, and run nothing."""
     cache_dir: Path = field(default_factory=cache.default_folder)
     """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        """The environments, given or not."""
+        return self.envs or (MAZES if self.figure == HEAT_MAP else ("pointmaze-large",))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,13 +66,18 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console()
     try:
         check(command)
-        folder = command.out or Path("runs") / f"{command.figure}-{resolve_preset(command.preset)}"
+        wanted = request(command)
+        folder = command.out or Path("runs") / f"reproduce-{wanted.preset}"
+        plan = figure_runs.plan(wanted)
+        jobs = list(dict.fromkeys(job for _, job in plan.runs))
         if not command.draw:
             cache.enable_compilation_cache(command.cache_dir)
-            arms = warmup_map.arms(command.envs, command.offline_steps, command.online_steps)
-            jobs = [arm.job(command.preset, command.num_seeds) for arm in arms]
-            experiments.carry_out(jobs, folder, command.cache_dir, console)
-        draw(command, folder, console)
+            for name, reason in plan.left_out.items():
+                console.say(f"{name} is left out: {reason}")
+            experiments.carry_out(jobs, folder / RUNS, command.cache_dir, console)
+        written = figure_pages.write(wanted, plan, folder)
+        done = sum(experiments.is_finished(folder / RUNS / job.name) for job in jobs)
+        console.say(f"{done} of {len(jobs)} runs drawn: {', '.join(map(str, written))}")
     except ValueError as error:
         fail(str(error))
 
@@ -67,36 +86,44 @@ def check(command: Command) -> None:
     """Checks what the runs themselves do not.
 
     Raises:
-        ValueError: a world without success, a value given twice, or a cache that is no folder.
+        ValueError: an unknown world, one without success in the heat map, a value given twice, a cache that
+            is no folder, or an out where nothing can be written.
     """
-    for name in ("envs", "offline_steps"):
-        values = getattr(command, name)
+    for name, values in (("envs", command.worlds), ("offline_steps", command.offline_steps)):
         if not values or len(set(values)) < len(values):
             raise ValueError(f"{name} must be different values, got {values}")
-    for name in command.envs:
+    for name in command.worlds:
         check_env(name)
-        reference = envs.make(name).reference
-        if reference is None or not reference.of_success:
+        reference = envs.make(name).reference if command.figure == HEAT_MAP else None
+        if command.figure == HEAT_MAP and (reference is None or not reference.of_success):
             raise ValueError(f"envs must be worlds that are scored by success, the mazes, got {name!r}")
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache_dir {command.cache_dir} is no folder")
+    if command.out is not None and command.out.exists() and not os.access(command.out, os.W_OK):
+        raise ValueError(f"out {command.out}: nothing can be written there")
 
 
-def draw(command: Command, folder: Path, console: Console) -> None:
-    """Writes the figure and its table into the experiment's folder.
+def settings(command: Command) -> dict[str, Any]:
+    """Returns the settings of all runs, by name.
 
     Raises:
-        ValueError: no cell is finished.
+        ValueError: not name=value, or a setting that is none, comes twice, or is not to be set here.
     """
-    cells = warmup_map.read(folder, command.envs, command.offline_steps)
-    if not cells:
-        raise ValueError(f"out {folder}: no cell of the figure is finished there")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"out {folder}: nothing can be written there")
-    picture, table = folder / f"{command.figure}.png", folder / f"{command.figure}.csv"
-    warmup_map.figure(cells, command.envs, command.offline_steps).savefig(picture, dpi=130)
-    warmup_map.write_csv(cells, table)
-    console.say(f"{len(cells)} cells: {picture}, {table}")
+    found: dict[str, Any] = {}
+    for text in command.set:
+        name, equals, value = text.partition("=")
+        if not equals or name in found:
+            raise ValueError(f"set must be name=value, each name once, got {text!r}")
+        choose("set", name, tuple(name for name in flat_fields(Config()) if name not in NOT_SET))
+        found[name] = sweep.value_of(name, value, "set")
+    return found
+
+
+def request(command: Command) -> Request:
+    """Returns the figure that is asked for, once everything about it is checked."""
+    preset, lengths = resolve_preset(command.preset), command.offline_steps
+    changes = settings(command)
+    return Request(command.figure, preset, command.worlds, command.num_seeds, changes, lengths)
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ LAYERS: list[set[str]] = [
     {"report"},
     {"policies", "run"},
     {"experiments"},
-    {"warmup_map", "sweep"},
-    {"sweep_report"},
+    {"warmup_map", "sweep", "figures"},
+    {"sweep_report", "figure_runs"},
+    {"figure_pages"},
     {"cli", "pictures"},
 ]
 SAME_LAYER = {("algos", "algos"), ("pictures", "pictures")}
@@ -45,6 +46,7 @@ MAY_MAKE_ENVIRONMENTS = {
     "cli",
     "pictures",
     "workshop",
+    "figure_runs",
 }
 
 

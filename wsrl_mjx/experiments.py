@@ -1,6 +1,7 @@
 """Experiments of many runs: carried out one after another, resumable, never done twice."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 from wsrl_mjx import catalog
 from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
+from wsrl_mjx.console import Console, duration
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run import Run, RunOptions, open_folder
 from wsrl_mjx.validation import validate
@@ -64,10 +65,11 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
     Raises:
         ValueError: a run in `folder` that was made with other settings.
     """
-    workshop = Workshop()
+    workshop, spent = Workshop(), list[float]()
     for number, job in enumerate(jobs, start=1):
         run_dir = folder / job.name
-        console.say(f"run {number} of {len(jobs)}: {job.name}")
+        waiting = [other.name for other in jobs[number - 1 :] if not is_finished(folder / other.name)]
+        console.say(f"run {number} of {len(jobs)}: {job.name}{_forecast(spent, len(waiting))}")
         if is_finished(run_dir):
             open_folder(job.config, run_dir, resume=True)
             console.say("finished before")
@@ -76,7 +78,17 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
         options = RunOptions(
             run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices
         )
+        began = time.perf_counter()
         Run(job.config, options, console, workshop).train()
+        spent.append(time.perf_counter() - began)
+
+
+def _forecast(spent: Sequence[float], waiting: int) -> str:
+    """Returns the time that the runs still to be done will take if each takes what those before took."""
+    if not spent:
+        return ""
+    left = duration(waiting * sum(spent) / len(spent))
+    return f" ({waiting} not finished yet, about {left} left)"
 
 
 def is_finished(run_dir: Path) -> bool:

@@ -28,7 +28,7 @@ class Axis:
     @property
     def values(self) -> tuple[Any, ...]:
         """The values as a config has them."""
-        return tuple(_value(self.name, text) for text in self.texts)
+        return tuple(value_of(self.name, text) for text in self.texts)
 
     @property
     def side_by_side(self) -> bool:
@@ -54,8 +54,12 @@ def parse(text: str) -> Axis:
     return axis
 
 
-def _value(name: str, text: str) -> Any:
-    """Returns the value of a setting, of the kind of its default."""
+def value_of(name: str, text: str, flag: str = "sweep") -> Any:
+    """Returns the value of a setting, of the kind of its default.
+
+    Raises:
+        ValueError: a text that is none; the message names the flag that it was given with.
+    """
     default = flat_fields(Config())[name]
     try:
         if isinstance(default, bool):
@@ -66,7 +70,7 @@ def _value(name: str, text: str) -> Any:
     except (KeyError, ValueError):
         kinds = {"bool": "true or false", "tuple": "widths such as 64x64", "int": "integers"}
         kind = kinds.get(type(default).__name__, "numbers")
-        raise ValueError(f"sweep {name} must have {kind}, got {text!r}") from None
+        raise ValueError(f"{flag} {name} must have {kind}, got {text!r}") from None
 
 
 @dataclass(frozen=True)

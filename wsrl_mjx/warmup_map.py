@@ -4,9 +4,10 @@ A cell holds the final success with the warmup minus that without, both from the
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -35,12 +36,12 @@ class Cell:
         return float(np.mean(self.with_warmup - self.without_warmup))
 
 
-def arms(envs: Sequence[str], lengths: Sequence[int], online_steps: int) -> list[Arm]:
-    """Returns two arms a cell: with the warmup, and without from the same pretraining."""
+def arms(envs: Sequence[str], lengths: Sequence[int], changes: Mapping[str, Any]) -> list[Arm]:
+    """Returns two arms a cell, with `changes`: with the warmup, and without from the same pretraining."""
     found = []
     for env in envs:
         for length in lengths:
-            sizes = {"offline_steps": length, "online_steps": online_steps}
+            sizes = {**changes, "offline_steps": length}
             with_warmup, without = _names(env, length)
             found.append(Arm(with_warmup, env, {**sizes, "warmup_steps": WARMUP_STEPS}))
             found.append(Arm(without, env, {**sizes, "warmup_steps": 0}, pretrained=with_warmup))
@@ -68,6 +69,20 @@ def write_csv(cells: Sequence[Cell], path: Path) -> None:
             scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
             for seed, row in enumerate(scores):
                 writer.writerow((cell.env, cell.offline_steps, seed, *(round(float(x), 1) for x in row)))
+
+
+def markdown(cells: Sequence[Cell]) -> str:
+    """Returns one line a cell: success with intervals over seeds, and the gain."""
+    rows = [
+        "| env | pretraining | pretrained | with | without | gain |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for cell in cells:
+        gain = cell.with_warmup - cell.without_warmup
+        shown = [cell.pretrained, cell.with_warmup, cell.without_warmup, gain]
+        numbers = ["{:.0f} [{:.0f}, {:.0f}]".format(*mean_interval(values)) for values in shown]
+        rows.append(f"| {cell.env} | {cell.offline_steps:,} | {' | '.join(numbers)} |")
+    return "\n".join(rows)
 
 
 def figure(cells: Sequence[Cell], envs: Sequence[str], lengths: Sequence[int]) -> Figure:

@@ -2,9 +2,17 @@
 
 import json
 from pathlib import Path
+from typing import ClassVar
 
+import finished_runs
 import pytest
 import reproduce
+
+from wsrl_mjx import experiments
+from wsrl_mjx.config import Config
+from wsrl_mjx.console import Console
+from wsrl_mjx.run import RunOptions, open_folder
+from wsrl_mjx.workshop import Workshop
 
 FIGURE = "when_warmup_matters"
 
@@ -18,7 +26,7 @@ FIGURE = "when_warmup_matters"
         (["--envs", "pointmaze-umaze", "pointmaze-umaze"], "envs must be different values"),
         (["--offline-steps", "3000", "3000"], "offline_steps must be different values"),
         (["--num-seeds", "0"], "num_seeds"),
-        (["--draw"], "no cell of the figure is finished there"),
+        (["--draw"], "no cell of when_warmup_matters is finished there"),
     ],
 )
 def test_bad_input_is_refused(
@@ -41,9 +49,79 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path, capfd: pytest.Capture
 def test_what_is_finished_is_drawn(tmp_path: Path) -> None:
     scores = {"pretrained": {"score": 0.0}, "final": {"score": 50.0}}
     for arm in ("with", "without"):
-        folder = tmp_path / f"pointmaze-umaze-3000-{arm}"
-        folder.mkdir()
+        folder = tmp_path / "runs" / f"pointmaze-umaze-3000-{arm}"
+        folder.mkdir(parents=True)
         (folder / "summary.json").write_text(json.dumps({"seeds": {"0": scores, "1": scores}}))
-    reproduce.main([FIGURE, "--out", str(tmp_path), "--envs", "pointmaze-umaze", "--draw"])
-    assert (tmp_path / f"{FIGURE}.png").read_bytes().startswith(b"\x89PNG")
-    assert len((tmp_path / f"{FIGURE}.csv").read_text().splitlines()) == 3
+    arguments = ["--preset", "smoke", "--out", str(tmp_path), "--envs", "pointmaze-umaze", "--draw"]
+    reproduce.main([FIGURE, *arguments])
+    own = tmp_path / FIGURE
+    assert (own / f"{FIGURE}.png").read_bytes().startswith(b"\x89PNG")
+    assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3
+    page = (own / f"{FIGURE}.md").read_text()
+    assert "| pointmaze-umaze | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |" in page
+    assert (
+        f"reproduce.py {FIGURE} --preset smoke --num-seeds 8 --envs pointmaze-umaze --offline-steps" in page
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("offline_steps", "set must be name=value, each name once, got 'offline_steps'"),
+        ("method=cql", "set must be one of "),
+        ("offline_step=3000", "did you mean 'offline_steps'?"),
+        ("offline_steps=many", "set offline_steps must have integers, got 'many'"),
+        ("offline_steps=201", "arm pointmaze-umaze-wsrl: offline_steps must be a multiple of chunk_steps"),
+    ],
+)
+def test_a_bad_setting_is_refused(
+    setting: str, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--preset", "smoke", "--envs", "pointmaze-umaze", "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit):
+        reproduce.main(["warmup", *arguments, "--set", setting])
+    assert message in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+class Finished:
+    """Stands for a run that comes to its end at once."""
+
+    carried_out: ClassVar[list[str]] = []
+
+    def __init__(self, config: Config, options: RunOptions, console: Console, workshop: Workshop) -> None:
+        del console, workshop
+        self.config, self.options = config, options
+
+    def train(self) -> None:
+        folder = open_folder(self.config, self.options.run_dir, self.options.resume)
+        finished_runs.write_metrics(folder, {"eval/return": {0: (0.0, 0.5), 6000: (1.0, 0.5)}})
+        (folder.path / "summary.json").write_text("{}")
+        self.carried_out.append(folder.path.name)
+
+
+def test_figures_run_what_is_not_finished_and_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(experiments, "Run", Finished)
+    monkeypatch.setattr(Finished, "carried_out", [])
+    arguments = ["--preset", "smoke", "--num-seeds", "2", "--envs", "pointmaze-umaze", "--out", str(tmp_path)]
+    arguments += ["--cache-dir", str(tmp_path / "cache")]
+    reproduce.main(["warmup", *arguments])
+    said = capfd.readouterr().out
+    assert "run 2 of 2: pointmaze-umaze-wsrl-warmup-0 (1 not finished yet, about 0 s left)" in said
+    assert "2 of 2 runs drawn: " in said
+    reproduce.main(["warmup_source", *arguments])
+    assert capfd.readouterr().out.count("finished before") == 2
+    names = ["wsrl", "wsrl-warmup-0", "wsrl-warmup-random", "wsrl-warmup-data"]
+    assert Finished.carried_out == [f"pointmaze-umaze-{name}" for name in names]
+    table = (tmp_path / "warmup_source" / "warmup_source.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in table[1:]] == [
+        "WSRL",
+        "random actions",
+        "offline rows",
+        "no warmup",
+    ]
+    reproduce.main(["warmup_length", *arguments, "--draw"])
+    said = capfd.readouterr().out
+    assert "2 of 4 runs drawn: " in said and len(Finished.carried_out) == 4

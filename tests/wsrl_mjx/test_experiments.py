@@ -61,7 +61,7 @@ def carry_out(arms: list[Arm], tmp_path: Path) -> None:
 
 
 def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:
-    carry_out(warmup_map.arms(ENVS, LENGTHS, 6000), tmp_path)
+    carry_out(warmup_map.arms(ENVS, LENGTHS, {"online_steps": 6000}), tmp_path)
     names = [name for name, *_ in runs.done]
     assert names[:2] == ["pointmaze-umaze-200-with", "pointmaze-umaze-200-without"] and len(names) == 8
     assert names[-1] == "pointmaze-large-400-without"
@@ -74,7 +74,7 @@ def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: P
 
 
 def test_what_was_cut_off_goes_on_and_nothing_is_done_twice(runs: type[Recorded], tmp_path: Path) -> None:
-    arms = warmup_map.arms(ENVS[:1], LENGTHS, 6000)
+    arms = warmup_map.arms(ENVS[:1], LENGTHS, {"online_steps": 6000})
     runs.cut = "pointmaze-umaze-200-without"
     with pytest.raises(CutOffError):
         carry_out(arms, tmp_path)

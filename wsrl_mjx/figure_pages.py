@@ -1,0 +1,120 @@
+"""What is made of a figure's finished runs: its picture, its table as CSV, and a page to read it by."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from wsrl_mjx import comparison, experiments, panels, warmup_map
+from wsrl_mjx.comparison import Arm
+from wsrl_mjx.figure_runs import Plan, Request, settings, text
+from wsrl_mjx.figures import ARMS, FIGURES, HEAT_MAP
+from wsrl_mjx.run import open_folder
+
+RUNS = "runs"  # inside the folder of all figures; each figure has one beside it
+
+
+def write(request: Request, plan: Plan, folder: Path) -> list[Path]:
+    """Writes a figure into `folder`/<figure> and returns the files: pictures, table and page.
+
+    Raises:
+        ValueError: nothing of it is finished, or a run was made with other settings.
+    """
+    own = folder / request.figure
+    if request.figure == HEAT_MAP:
+        return _write_map(request, plan, folder, own)
+    arms, figure = read(plan, folder), FIGURES[request.figure]
+    if not arms:
+        raise ValueError(f"out {folder}: no run of {request.figure} is finished there")
+    own.mkdir(parents=True, exist_ok=True)
+    measured = [name for name in figure.panels if name == "score" or any(arm.measured(name) for arm in arms)]
+    title = f"{request.figure}: {', '.join(request.envs)}, preset {request.preset}"
+    pictures = {request.figure: panels.figure(arms, title, measured, figure.ordered)}
+    if figure.ranked and all(arm.unit != "return" for arm in arms):
+        pictures[f"{request.figure}-profile"] = panels.profile_figure(arms, title)
+    if figure.ranked and comparison.improvements(arms):
+        pictures[f"{request.figure}-improvement"] = panels.improvement_figure(arms, title)
+    for name, picture in pictures.items():
+        picture.savefig(own / f"{name}.png", dpi=panels.DPI)
+    table, page = (own / f"{request.figure}.{kind}" for kind in ("csv", "md"))
+    comparison.write_csv(comparison.table(arms), table)
+    page.write_text(_page(request, plan, folder, list(pictures), _results(request, arms)))
+    return [*(own / f"{name}.png" for name in pictures), table, page]
+
+
+def read(plan: Plan, folder: Path) -> list[Arm]:
+    """Returns the arms whose runs are finished.
+
+    Raises:
+        ValueError: a run that was made with other settings.
+    """
+    arms: list[Arm] = []
+    for name, job in plan.runs:
+        run_dir = folder / RUNS / job.name
+        if experiments.is_finished(run_dir):
+            open_folder(job.config, run_dir, resume=True)
+            arms.append(Arm.read(run_dir, ARMS[name].label))
+    return arms
+
+
+def _write_map(request: Request, plan: Plan, folder: Path, own: Path) -> list[Path]:
+    cells = warmup_map.read(folder / RUNS, request.envs, request.lengths)
+    if not cells:
+        raise ValueError(f"out {folder}: no cell of {request.figure} is finished there")
+    own.mkdir(parents=True, exist_ok=True)
+    picture, table, page = (own / f"{request.figure}.{kind}" for kind in ("png", "csv", "md"))
+    warmup_map.figure(cells, request.envs, request.lengths).savefig(picture, dpi=panels.DPI)
+    warmup_map.write_csv(cells, table)
+    page.write_text(_page(request, plan, folder, [request.figure], [warmup_map.markdown(cells)]))
+    return [picture, table, page]
+
+
+# -- the page ---------------------------------------------------------------------------------------------
+
+
+def _page(request: Request, plan: Plan, folder: Path, pictures: Sequence[str], results: list[str]) -> str:
+    """Returns all that is needed to read the figure, and to make it again."""
+    figure = FIGURES[request.figure]
+    missing = [job.name for _, job in plan.runs if not experiments.is_finished(folder / RUNS / job.name)]
+    absent = dict.fromkeys(missing, "not finished") | plan.left_out
+    parts = [
+        f"# {request.figure}",
+        figure.question + (f" (In the paper: {figure.source}.)" if figure.source else ""),
+        *(f"![{name}]({name}.png)" for name in pictures),
+        f"{figure.caption} Preset `{request.preset}`, {request.num_seeds} seeds, {_machines(plan, folder)}:",
+        f"    {request.command}",
+        *results,
+    ]
+    if absent:
+        parts += ["Missing:", "\n".join(f"* `{name}`: {reason}" for name, reason in absent.items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def _results(request: Request, arms: Sequence[Arm]) -> list[str]:
+    """Returns the parts of a page of curves: what the arms are, where they end, and who is above whom."""
+    rows = ["| arm | method | settings |", "| --- | --- | --- |"]
+    for name in FIGURES[request.figure].arms:
+        arm, values = ARMS[name], settings(ARMS[name], request.envs[0], request)
+        changes = ", ".join(f"`{key}={text(values[key])}`" for key in arm.changes)
+        rows.append(f"| {arm.label} | `{arm.method}` | {changes} |")
+    parts = [
+        "\n".join(rows),
+        "Scores after pretraining, at the lowest point after the switch, at the end, and on average over "
+        "all online steps (area): means and interquartile means (IQM), with 95 % bootstrap intervals.",
+        comparison.markdown(comparison.table(arms)),
+    ]
+    found = comparison.improvements(arms)
+    if not found:
+        return parts
+    rows = [f"| {label} | {p.value:.2f} [{p.low:.2f}, {p.high:.2f}] |" for label, p in found.items()]
+    return [
+        *parts,
+        f"Probability that a run of {arms[0].label} ends above one of another arm, a tie counting one half.",
+        "\n".join(["| arm | probability |", "| --- | --- |", *rows]),
+    ]
+
+
+def _machines(plan: Plan, folder: Path) -> str:
+    """Returns the devices and versions of JAX that the runs were made with."""
+    files = [folder / RUNS / job.name / "versions.json" for _, job in plan.runs]
+    found = [json.loads(file.read_text()) for file in files if file.exists()]
+    return "; ".join(sorted({f"{versions['device']}, jax {versions['jax']}" for versions in found}))

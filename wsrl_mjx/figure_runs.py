@@ -1,0 +1,145 @@
+"""The runs behind a figure of `wsrl_mjx.figures`: what was asked for, as jobs that share what they can."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, NamedTuple
+
+import envs as worlds
+from wsrl_mjx import experiments, warmup_map
+from wsrl_mjx.config import Config, flat_fields, replace_flat
+from wsrl_mjx.experiments import Job
+from wsrl_mjx.figures import ARMS, FIGURES, HEAT_MAP, FigureArm, Times
+from wsrl_mjx.presets import preset_config, resolve_preset
+
+MAP_STEPS = 10_000  # online, of a cell of the heat map
+DEFAULT = "wsrl"  # the arm that others can come out as: WSRL from Cal-QL, or with the preset's own warmup
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        figure: a name in `FIGURES`.
+        preset: resolved.
+        envs: names of environments.
+        num_seeds: of every run.
+        changes: settings of all arms, by name; an arm's own come after them.
+        lengths: of pretraining, in the heat map.
+    """
+
+    figure: str
+    preset: str
+    envs: tuple[str, ...]
+    num_seeds: int
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command that makes the figure."""
+        words = [
+            self.figure,
+            "--preset",
+            self.preset,
+            "--num-seeds",
+            str(self.num_seeds),
+            "--envs",
+            *self.envs,
+        ]
+        if self.changes:
+            words += ["--set", *(f"{name}={text(value)}" for name, value in self.changes.items())]
+        if self.figure == HEAT_MAP:
+            words += ["--offline-steps", *map(str, self.lengths)]
+        return shlex.join(["python", "scripts/reproduce.py", *words])
+
+
+class Planned(NamedTuple):
+    """One arm in one environment."""
+
+    arm: str
+    job: Job
+
+
+class Plan(NamedTuple):
+    """The runs of a figure, and those that cannot be at this size, each with the reason."""
+
+    runs: list[Planned]
+    left_out: dict[str, str]
+
+
+def plan(request: Request) -> Plan:
+    """Returns the runs of a figure, environment by environment.
+
+    Those that agree in everything before the switch start from the pretraining of the first of them.
+
+    Raises:
+        ValueError: a value that cannot work; the message names the field and the arm.
+    """
+    if request.figure == HEAT_MAP:
+        changes = {"online_steps": MAP_STEPS, **request.changes}
+        arms = warmup_map.arms(request.envs, request.lengths, changes)
+        return Plan([Planned(arm.name, arm.job(request.preset, request.num_seeds)) for arm in arms], {})
+    runs: list[Planned] = []
+    left_out: dict[str, str] = {}
+    for env in request.envs:
+        sources: dict[Any, str] = {}
+        default = _job(DEFAULT, env, request)
+        for name in FIGURES[request.figure].arms:
+            own = settings(ARMS[name], env, request)
+            warmup, steps = own["warmup_steps"], own["online_steps"]
+            if "warmup_steps" in ARMS[name].changes and warmup >= steps:
+                reason = f"its warmup of {warmup:,} does not fit into {steps:,} online steps"
+                left_out[run_name(env, name)] = reason
+                continue
+            job = _job(name, env, request)
+            if job.config == default.config:
+                job = default
+            if job.config.offline.offline_steps:
+                source = sources.setdefault(_pretraining(job.config), job.name)
+                job = job._replace(pretrained=None if source == job.name else source)
+            runs.append(Planned(name, job))
+    return Plan(runs, left_out)
+
+
+def run_name(env: str, arm: str) -> str:
+    """Returns the folder of an arm's run in an environment."""
+    return f"{env.replace(':', '-')}-{arm}"
+
+
+def _job(name: str, env: str, request: Request) -> Job:
+    arm = ARMS[name]
+    values = settings(arm, env, request)
+    own = {key: values[key] for key in (*request.changes, *arm.changes)} | {"method": arm.method}
+    return experiments.Arm(run_name(env, name), env, own).job(request.preset, request.num_seeds)
+
+
+def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
+    """Returns all settings of an arm, with relative steps worked out."""
+    base = replace_flat(preset_config(resolve_preset(request.preset), env, arm.method), dict(request.changes))
+    defaults, chunk = flat_fields(base), base.evaluation.chunk_steps
+    count = lambda name, value: max(1, round(value.factor * defaults[name] / chunk)) * chunk
+    own = {
+        name: count(name, value) if isinstance(value, Times) else value for name, value in arm.changes.items()
+    }
+    if own.get("true_value_states") and not _restartable(env):
+        own["true_value_states"] = 0
+    return defaults | own
+
+
+@cache
+def _restartable(env: str) -> bool:
+    return getattr(worlds.make(env), "restartable", False)
+
+
+def _pretraining(config: Config) -> tuple[Any, ...]:
+    """Returns what decides a pretraining, as `pretrained.identity` does."""
+    data, offline, agent = config.data, config.offline, config.agent
+    return config.env, config.env_options, data, offline, agent, config.seed, config.num_seeds
+
+
+def text(value: Any) -> str:
+    """Returns a setting as `--set` takes it."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
