@@ -56,6 +56,12 @@ def test_the_table_holds_together() -> None:
         assert len(set(labels)) == len(labels)
 
 
+def test_the_document_has_every_figure_and_its_question() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "reproducing.md").read_text()
+    for name, figure in FIGURES.items():
+        assert f"| `{name}` | {figure.question} |" in text
+
+
 def test_arms_that_agree_before_the_switch_share_a_pretraining() -> None:
     jobs = dict(plan("drift").runs)
     assert jobs["wsrl"].pretrained is None
