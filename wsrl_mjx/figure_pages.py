@@ -27,8 +27,9 @@ def write(request: Request, plan: Plan, folder: Path) -> list[Path]:
         raise ValueError(f"out {folder}: no run of {request.figure} is finished there")
     own.mkdir(parents=True, exist_ok=True)
     measured = [name for name in figure.panels if name == "score" or any(arm.measured(name) for arm in arms)]
-    title = f"{request.figure}: {', '.join(request.envs)}, preset {request.preset}"
-    pictures = {request.figure: panels.figure(arms, title, measured, figure.ordered)}
+    title = f"{', '.join(request.envs)}, preset {request.preset}"
+    curves = panels.figure(arms, f"{figure.question} ({title})", measured, figure.ordered)
+    pictures = {request.figure: curves}
     if figure.ranked and all(arm.unit != "return" for arm in arms):
         pictures[f"{request.figure}-profile"] = panels.profile_figure(arms, title)
     if figure.ranked and comparison.improvements(arms):

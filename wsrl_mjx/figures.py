@@ -60,7 +60,7 @@ class FigureOfPaper:
 def _share(method: str, share: float) -> FigureArm:
     """Returns a method that goes on online with this share of offline rows, its true value measured."""
     label = (
-        f"{METHODS[method].title}, {share:.0%} offline" if share else f"{METHODS[method].title}, none offline"
+        f"{METHODS[method].title}, {share:.0%} offline" if share else f"{METHODS[method].title}, no retention"
     )
     changes = {"offline_share": share, "true_value_states": TRUE_VALUE_STATES}
     return FigureArm(label.replace("%", " %"), method, changes)

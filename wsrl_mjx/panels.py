@@ -60,8 +60,8 @@ class Panel:
 PANELS = (
     Panel("score", "score"),
     Panel("critic/q", "mean Q, training batches"),
-    Panel("held_out/q", "mean Q, held-out offline data"),
-    Panel("held_out/td_error", "squared TD error, held-out offline data", log=True),
+    Panel("held_out/q", "mean Q, held-out data"),
+    Panel("held_out/td_error", "squared TD error, held-out data", log=True),
     Panel("warmup/q", "mean Q, warmup data"),
     Panel("warmup/td_error", "squared TD error, warmup data", log=True),
     Panel("replay/q", "mean Q, replay buffer"),
@@ -150,7 +150,7 @@ def looks_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Look]:
         dashed = lambda method, retains: not retains and (method, True) in pairs
         of_all = [Look(METHOD_COLORS[str(m)], "--" if dashed(m, r) else "-") for m, r in pairs]
     elif ordered or len(firsts) > len(COLORS):
-        of_all = [Look(color, "-") for color in mpl.colormaps["viridis"](np.linspace(0.0, 0.9, len(firsts)))]
+        of_all = [Look(color, "-") for color in mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(firsts)))]
     else:
         of_all = [Look(color, "-") for color in COLORS[: len(firsts)]]
     return dict(zip(firsts, of_all, strict=True))

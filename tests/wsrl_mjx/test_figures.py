@@ -146,7 +146,7 @@ def test_a_figure_is_written_with_its_table_and_page(tmp_path: Path) -> None:
     page = files[4].read_text()
     command = "python scripts/reproduce.py no_retention --preset smoke --num-seeds 2 --envs pointmaze-umaze"
     assert f"    {command} --set online_steps=6000\n" in page
-    assert "| Cal-QL, none offline | `calql` | `offline_share=0.0`, `true_value_states=20` |" in page
+    assert "| Cal-QL, no retention | `calql` | `offline_share=0.0`, `true_value_states=20` |" in page
     assert "| WSRL | pointmaze-umaze | 2 | 6,000 | 25 [0, 50] |" in page
     assert "| JSRL | 0.50 [" in page
     assert page.count(": not finished") == 3 and f"* `{MAZE}-sac`: not finished" in page

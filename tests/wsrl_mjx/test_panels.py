@@ -31,7 +31,7 @@ def test_success_and_means_of_q_are_drawn(tmp_path: Path) -> None:
     np.testing.assert_allclose(training.lines[1].get_xydata(), [[500, -15], [1500, -35]])
     np.testing.assert_allclose(held_out.lines[0].get_xydata()[:, 1], [-0.5, -1.5])
     assert success.get_ylabel() == "success rate, %" and success.get_xlim() == (0, 2000)
-    assert held_out.get_ylabel() == "mean Q, held-out offline data"
+    assert held_out.get_ylabel() == "mean Q, held-out data"
     assert [text.get_text() for text in held_out.texts] == ["with", "without"]
     assert drawn.get_suptitle() == "title\nmean of 2 seeds, bands are 95 % bootstrap intervals"
 
