@@ -124,6 +124,9 @@ class AgentConfig:
     layer_norm: bool = True
     std_mode: Literal["state", "global"] = "state"
     """Whether the policy's std depends on the state or is one free vector."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of activations and of products between hidden layers; parameters, optimizers, values, densities, targets
+    and losses are float32 either way."""
     ensemble_size: int = 10
     target_subset: int = 2
     """Critics in the minimum of a target, drawn anew for every update."""

@@ -11,28 +11,36 @@ from jaxtyping import Array, Float
 from wsrl_mjx.types import Key, Params
 
 StdMode = Literal["state", "global"]
+Precision = Literal["float32", "bfloat16"]
 MIN_STD, MAX_STD = 1e-5, 10.0
 LOG_2 = 0.6931471805599453
 
 
 class MLP(nn.Module):
-    """Dense, LayerNorm, ReLU for each hidden layer, the last one included (docs/algorithms.md)."""
+    """Dense, LayerNorm, ReLU for each hidden layer, the last one included (docs/algorithms.md).
+
+    `precision` is that of activations between layers and of products between hidden layers. Parameters, the
+    statistics of LayerNorm and the first layer's product are float32 always: in bfloat16 a place in a maze
+    would be known to 6 cm.
+    """
 
     hidden: tuple[int, ...]
     layer_norm: bool = True
     last_hidden_gain: float = 2**0.5
+    precision: Precision = "float32"
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Maps [*, I] to [*, hidden[-1]]."""
+        """Maps [*, I] to [*, hidden[-1]], float32."""
+        between = jnp.dtype(self.precision)
         for index, width in enumerate(self.hidden):
             last = index == len(self.hidden) - 1
-            gain = self.last_hidden_gain if last else 2**0.5
-            x = nn.Dense(width, kernel_init=nn.initializers.orthogonal(gain))(x)
+            init = nn.initializers.orthogonal(self.last_hidden_gain if last else 2**0.5)
+            x = nn.Dense(width, kernel_init=init, dtype=between if index else jnp.float32)(x).astype(between)
             if self.layer_norm:
-                x = nn.LayerNorm(epsilon=1e-6)(x)
+                x = nn.LayerNorm(epsilon=1e-6, dtype=between)(x)
             x = nn.relu(x)
-        return x
+        return x.astype(jnp.float32)
 
 
 class Critic(nn.Module):
@@ -40,11 +48,13 @@ class Critic(nn.Module):
 
     hidden: tuple[int, ...]
     layer_norm: bool = True
+    precision: Precision = "float32"
 
     @nn.compact
     def __call__(self, obs: jax.Array, action: jax.Array) -> jax.Array:
         """Maps [*, O], [*, A] to [*]."""
-        hidden = MLP(self.hidden, self.layer_norm)(jnp.concatenate([obs, action], axis=-1))
+        body = MLP(self.hidden, self.layer_norm, precision=self.precision)
+        hidden = body(jnp.concatenate([obs, action], axis=-1))
         head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(2**0.5))
         return jnp.squeeze(head(hidden), axis=-1)
 
@@ -124,11 +134,12 @@ class Actor(nn.Module):
     layer_norm: bool = True
     std_mode: StdMode = "state"
     last_hidden_gain: float = 1e-2
+    precision: Precision = "float32"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> TanhGaussian:
         """Maps [*, O] to a distribution over [*, A]."""
-        hidden = MLP(self.hidden, self.layer_norm, self.last_hidden_gain)(obs)
+        hidden = MLP(self.hidden, self.layer_norm, self.last_hidden_gain, self.precision)(obs)
         init = nn.initializers.orthogonal(2**0.5)
         mean = nn.Dense(self.action_size, kernel_init=init)(hidden)
         if self.std_mode == "state":

@@ -35,7 +35,7 @@ def show(
     width = "-".join(map(str, agent.critic_hidden))
     console.say(
         f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "
-        f"observation {env.obs_size}, action {env.action_size}"
+        f"observation {env.obs_size}, action {env.action_size}; {agent.precision}"
     )
     parts = memory(config, env, recipe, rows_of_data)
     total = size(sum(parts.values()))

@@ -203,8 +203,10 @@ def make_sac(config: Config, action_size: int, backup_actions: int) -> SAC:
         target_rate=hyper(agent.target_rate),
         target_entropy=hyper(entropy),
         init_temperature=hyper(agent.init_temperature),
-        actor=networks.Actor(action_size, agent.actor_hidden, agent.layer_norm, agent.std_mode),
-        critic=networks.Critic(agent.critic_hidden, agent.layer_norm),
+        actor=networks.Actor(
+            action_size, agent.actor_hidden, agent.layer_norm, agent.std_mode, precision=agent.precision
+        ),
+        critic=networks.Critic(agent.critic_hidden, agent.layer_norm, agent.precision),
         ensemble_size=agent.ensemble_size,
         target_subset=agent.target_subset,
         backup_actions=backup_actions,

@@ -104,6 +104,7 @@ def _check_choices(config: Config) -> None:
     choose("init_actor", online.init_actor, typing.get_args(Origin))
     choose("init_critics", online.init_critics, typing.get_args(Origin))
     choose("std_mode", config.agent.std_mode, ("state", "global"))
+    choose("precision", config.agent.precision, ("float32", "bfloat16"))
     choose("actor_q", config.agent.actor_q, ("min", "mean"))
 
 
