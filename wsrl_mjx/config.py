@@ -125,7 +125,7 @@ class AgentConfig:
     std_mode: Literal["state", "global"] = "state"
     """Whether the policy's std depends on the state or is one free vector."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Of activations and of products between hidden layers; parameters, optimizers, values, densities, targets
+    """Of activations and products between hidden layers; parameters, optimizers, values, densities, targets
     and losses are float32 either way."""
     ensemble_size: int = 10
     target_subset: int = 2

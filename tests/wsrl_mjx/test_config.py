@@ -77,6 +77,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"critic_lr": float("nan")}, r"critic_lr must be in \[0, 1\), got nan"),
         ({"discount": 0.0}, r"discount must be in \(0, 1\], got 0.0"),
         ({"target_rate": 1.5}, r"target_rate must be in \(0, 1\], got 1.5"),
+        ({"precision": "bfloat"}, "precision must be one of float32, bfloat16, got 'bfloat'.*'bfloat16'"),
         ({"init_temperature": 0.0}, "init_temperature must be positive, got 0.0"),
         ({"cql_alpha": 0.0}, "cql_alpha must be positive, got 0.0"),
         ({"cloning_weight": 1.5}, r"cloning_weight must be in \[0, 1\], got 1.5"),
