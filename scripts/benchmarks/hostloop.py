@@ -9,7 +9,7 @@ import numpy as np
 
 import envs
 from benchmarks import flops
-from benchmarks.timing import median_seconds
+from benchmarks.timing import per_step, seconds_of_calls
 from wsrl_mjx import recipes, runtime
 from wsrl_mjx.config import Config
 from wsrl_mjx.phases import Online
@@ -23,7 +23,7 @@ GYMNASIUM = {
 }
 
 
-def online(config: Config, steps: int, repeats: int) -> dict[str, float]:
+def online(config: Config, steps: int, repeats: int) -> dict[str, Any]:
     """Returns the time of one online step: act, simulate, store, sample, update; with a full buffer.
 
     Raises:
@@ -32,9 +32,8 @@ def online(config: Config, steps: int, repeats: int) -> dict[str, float]:
     if config.env not in GYMNASIUM:
         raise ValueError(f"env of hostloop must be one of {', '.join(GYMNASIUM)}, got {config.env!r}")
     loop = HostLoop(config, steps)
-    seconds = median_seconds(loop.advance, loop.agent, repeats) / steps
-    work = flops.online_step(config, *loop.sizes)
-    return {"milliseconds": 1e3 * seconds, "per_second": 1.0 / seconds, "flop_rate": work / seconds}
+    taken = per_step(seconds_of_calls(loop.advance, loop.agent, repeats), steps)
+    return taken | {"flop_rate": flops.online_step(config, *loop.sizes) * taken["per_second"]}
 
 
 class HostLoop:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 import envs
 from benchmarks import flops
-from benchmarks.timing import median_seconds
+from benchmarks.timing import per_step, seconds_of_calls
 from envs.base import Environment, EnvState, ReferenceScores, first_state
 from wsrl_mjx import phases, recipes, runtime
 from wsrl_mjx.config import Config
@@ -39,7 +39,7 @@ class Still:
         return state.replace(steps=state.steps + 1, reward=jnp.sum(action))
 
 
-def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool = True) -> dict[str, float]:
+def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool = True) -> dict[str, Any]:
     """Returns the time of one online step of all seeds, updates included, with a full replay buffer."""
     world = envs.make(config.env)
     env: Environment = world if physics else Still(world.obs_size, world.action_size)
@@ -51,7 +51,7 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
     return _time(recipe.online, recipe.shared, state, clock, chunk, repeats, work) | {"seeds": seeds}
 
 
-def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[str, float]:
+def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[str, Any]:
     """Returns the time of one gradient step of all seeds, on a dataset of the configured size."""
     env = envs.make(config.env)
     recipe = recipes.wsrl(config, env)
@@ -84,16 +84,11 @@ def _random_rows(row: Transition, count: int, key: jax.Array) -> Transition:
 
 def _time(
     phase: Any, shared: Any, state: TrainState, clock: Clock, chunk: int, repeats: int, work: int
-) -> dict[str, float]:
+) -> dict[str, Any]:
     program = runtime.compiled(phases.make_chunk(chunk).lower(phase, shared, state, clock))
 
     def advance(carry: tuple[TrainState, Clock]) -> tuple[TrainState, Clock]:
         return program(phase, shared, *carry)[:2]
 
-    seconds = median_seconds(advance, (state, clock), repeats) / chunk
-    return {
-        "milliseconds": 1e3 * seconds,
-        "per_second": 1.0 / seconds,
-        "flop": work,
-        "flop_rate": work / seconds,
-    }
+    taken = per_step(seconds_of_calls(advance, (state, clock), repeats), chunk)
+    return taken | {"flop": work, "flop_rate": work * taken["per_second"]}

@@ -1,15 +1,17 @@
 """Times inserts into the replay buffer: empty against full, and one seed against several."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from benchmarks.timing import median_seconds
+from benchmarks.timing import per_step, seconds_of_calls
 from wsrl_mjx import replay, runtime
 from wsrl_mjx.replay import ReplayBuffer
 from wsrl_mjx.types import Transition
 
 
-def inserts(capacity: int, seeds: int, count: int, repeats: int, full: bool) -> dict[str, float]:
+def inserts(capacity: int, seeds: int, count: int, repeats: int, full: bool) -> dict[str, Any]:
     """Returns the time of one insert of a row of ant's size, all seeds together.
 
     Args:
@@ -33,5 +35,5 @@ def inserts(capacity: int, seeds: int, count: int, repeats: int, full: bool) -> 
     program = runtime.compiled(
         jax.jit(jax.vmap(many, in_axes=(0, None)), donate_argnums=0).lower(empty, start)
     )
-    seconds = median_seconds(lambda buffer: program(buffer, start), empty, repeats) / count
-    return {"capacity": capacity, "seeds": seeds, "full": full, "microseconds": 1e6 * seconds}
+    seconds = seconds_of_calls(lambda buffer: program(buffer, start), empty, repeats)
+    return {"capacity": capacity, "seeds": seeds, "full": full} | per_step(seconds, count)

@@ -8,12 +8,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def first_online_step(preset: str, env_name: str, repeats: int) -> dict[str, dict[str, float]]:
-    """Returns the median seconds of each stage, cold and warm; "total" has the interpreter's start in it."""
+def first_online_step(preset: str, env_name: str, repeats: int) -> dict[str, Any]:
+    """Returns the median seconds of each stage, cold and warm, and all repeats.
+
+    "total" has the interpreter's start in it.
+    """
     runs: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(repeats):
         with tempfile.TemporaryDirectory() as folder:
@@ -22,7 +26,7 @@ def first_online_step(preset: str, env_name: str, repeats: int) -> dict[str, dic
     return {
         temperature: {stage: statistics.median(run[stage] for run in taken) for stage in taken[0]}
         for temperature, taken in runs.items()
-    }
+    } | {"repeats": runs}
 
 
 def _run(preset: str, env_name: str, folder: str) -> dict[str, float]:
@@ -30,6 +34,7 @@ def _run(preset: str, env_name: str, folder: str) -> dict[str, float]:
     environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
     paths = [str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
+    environment["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"  # this process may have taken most of the device
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, child, preset, env_name, folder],

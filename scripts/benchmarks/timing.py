@@ -14,8 +14,8 @@ SETTLED = 0.15  # two calls in a row that differ by less are the steady state
 MOST_WARM_UPS = 6
 
 
-def median_seconds(advance: Callable[[Any], Any], state: Any, repeats: int) -> float:
-    """Returns the median time of `advance(state) -> state`, a compiled program that may donate its argument.
+def seconds_of_calls(advance: Callable[[Any], Any], state: Any, repeats: int) -> list[float]:
+    """Returns the times of calls of `advance(state) -> state`, a program that may donate its argument.
 
     Calls before the steady state are not counted.
     """
@@ -29,7 +29,14 @@ def median_seconds(advance: Callable[[Any], Any], state: Any, repeats: int) -> f
     for _ in range(repeats):
         seconds, state = _timed(advance, state)
         taken.append(seconds)
-    return statistics.median(taken)
+    return taken
+
+
+def per_step(seconds: list[float], steps: int) -> dict[str, Any]:
+    """Returns the median time of one of the `steps` of a call, its inverse, and what every repeat took."""
+    each = [1e3 * taken / steps for taken in seconds]
+    median = statistics.median(each)
+    return {"milliseconds": median, "per_second": 1e3 / median, "repeats_ms": each}
 
 
 def matmul_rates(sizes: tuple[int, ...], repeats: int) -> dict[int, float]:
@@ -44,8 +51,8 @@ def matmul_rates(sizes: tuple[int, ...], repeats: int) -> dict[int, float]:
         factor = jax.random.normal(jax.random.key(0), (size, size)) / size**0.5
         chain = jax.jit(lambda x, f, n=count: jax.lax.fori_loop(0, n, lambda _, y: y @ f, x))
         program = runtime.compiled(chain.lower(factor, factor))
-        seconds = median_seconds(lambda x, p=program, f=factor: p(x, f), jnp.copy(factor), repeats)
-        rates[size] = 2 * size**3 * count / seconds
+        seconds = seconds_of_calls(lambda x, p=program, f=factor: p(x, f), jnp.copy(factor), repeats)
+        rates[size] = 2 * size**3 * count / statistics.median(seconds)
     return rates
 
 

@@ -1,15 +1,17 @@
 """Times physics alone: control steps of each task under random actions."""
 
+from typing import Any
+
 import jax
 
 import envs
-from benchmarks.timing import median_seconds
+from benchmarks.timing import per_step, seconds_of_calls
 from envs.base import EnvState
 from wsrl_mjx import rollout, runtime
 from wsrl_mjx.pictures.recording import simulation_of
 
 
-def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, float]:
+def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, Any]:
     """Returns the rate of `num_envs` environments of a task side by side, resets included."""
     env = envs.make(name)
 
@@ -23,8 +25,9 @@ def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, floa
 
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, jax.random.key(0), num_envs)
     program = runtime.compiled(jax.jit(advance, donate_argnums=0).lower(state))
-    per_second = num_envs * length / median_seconds(program, state, repeats)
-    return {
+    taken = per_step(seconds_of_calls(program, state, repeats), length)
+    per_second = num_envs * taken["per_second"]
+    return taken | {
         "num_envs": num_envs,
         "control_steps_per_second": per_second,
         "physics_steps_per_second": per_second * simulation_of(env).substeps,

@@ -2,11 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import benchmark
 import pytest
 from benchmarks import flops
 
+from wsrl_mjx import run_folder
 from wsrl_mjx.config import Config, replace_flat
 
 
@@ -31,26 +34,79 @@ def test_operations_follow_the_settings() -> None:
     assert more_targets - plain == 4 * 256 * 8 * flops.forward((35, 256, 256, 1))
 
 
-@pytest.mark.parametrize("part", ["learner", "replay", "hostloop", "sweep"])
-def test_it_runs_and_writes_its_numbers(
-    part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+HOW = ["--tiny", "--env", "hopper"]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Gives the file of some parts, added one by one."""
+    out = tmp_path_factory.mktemp("benchmark") / "numbers.json"
+    for part in ("learner", "hostloop", "sweep"):
+        benchmark.main([part, *HOW, "--out", str(out)])
+    return out
+
+
+def test_parts_are_added_to_one_file(measured: Path) -> None:
+    found = json.loads(measured.read_text())
+    assert found["versions"]["jax"] and found["versions"]["cores"]
+    assert found["settings"] == {"env": "hopper", "seeds": 1, "tiny": True}
+    parts = found["parts"]
+    assert list(parts) == ["learner", "hostloop", "sweep"]
+    for name, part in parts.items():
+        assert part["command"].startswith(f"scripts/benchmark.py {name} --tiny --env hopper --out")
+        assert part["sizes"]["preset"] == "smoke" and part["matmul"].keys() == {"32", "64"}
+    learner = parts["learner"]["numbers"]
+    assert learner["flop_rate"] > 0 and learner["matmul_share_percent"] > 0
+    assert learner["repeats_ms"] == [learner["milliseconds"]]
+    assert parts["hostloop"]["numbers"]["milliseconds"] > 0
+    sweep = parts["sweep"]["numbers"]
+    assert [entry["seeds"] for entry in sweep] == [1, 2]
+    assert all(e["seed_steps_per_second"] == e["seeds"] * e["per_second"] for e in sweep)
+    assert measured.with_suffix(".png").stat().st_size > 0
+
+
+def test_all_measures_what_the_file_lacks(measured: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(measured.read_text())
+    for name in ("online", "pretrain", "released", "compile", "env/ant"):
+        found["parts"][name] = {"numbers": name}
+    measured.write_text(json.dumps(found))
+    benchmark.main(["all", *HOW, "--tasks", "ant", "--out", str(measured)])
+    after = json.loads(measured.read_text())["parts"]
+    replay = after.pop("replay")["numbers"]
+    assert after == found["parts"]
+    assert [(n["seeds"], n["full"]) for n in replay] == [(1, False), (1, True), (2, False), (2, True)]
+    assert all(n["milliseconds"] > 0 for n in replay)
+    assert "env/ant: measured before" in capfd.readouterr().out
+
+
+def test_a_failed_part_stops_no_other(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    called: list[str] = []
+
+    def run(call: list[str], check: bool) -> SimpleNamespace:
+        called.append(call[2])
+        return SimpleNamespace(returncode=int(call[2] == "hostloop"))
+
+    monkeypatch.setattr(benchmark.subprocess, "run", run)
+    with pytest.raises(SystemExit):
+        benchmark.main(["all", "--tasks", "ant", "hopper"])
+    assert [part for part in called if part != "env"] == [part for part in benchmark.PARTS if part != "env"]
+    assert called.count("env") == 2
+    assert "failed: hostloop" in capsys.readouterr().err
+
+
+def test_numbers_of_another_machine_or_setting_are_not_mixed(
+    measured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "numbers.json"
-    benchmark.main([part, "--tiny", "--env", "hopper", "--out", str(out)])
-    numbers = json.loads(out.read_text())
-    assert numbers["versions"]["jax"] and numbers["sizes"]["preset"] == "smoke"
-    if part == "replay":
-        kinds = [(n["seeds"], n["full"]) for n in numbers["replay"]]
-        assert kinds == [(1, False), (1, True), (2, False), (2, True)]
-        assert all(n["microseconds"] > 0 for n in numbers["replay"])
-    elif part == "hostloop":
-        assert numbers["hostloop"]["milliseconds"] > 0
-    elif part == "sweep":
-        assert [entry["seeds"] for entry in numbers["sweep"]] == [1, 2]
-        assert all(e["seed_steps_per_second"] == e["seeds"] * e["per_second"] for e in numbers["sweep"])
-    else:
-        assert numbers["learner"]["flop_rate"] > 0 and numbers["learner"]["matmul_share_percent"] > 0
-        assert "% of the matmul rate" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        benchmark.main(["replay", "--env", "hopper", "--out", str(measured)])
+    assert "numbers of another machine or setting (tiny); choose another" in capsys.readouterr().err
+    monkeypatch.setattr(benchmark, "versions", lambda: {**VERSIONS, "jax": "0.0"})
+    with pytest.raises(SystemExit):
+        benchmark.main(["replay", *HOW, "--out", str(measured)])
+    assert "another machine or setting (jax); choose" in capsys.readouterr().err
+
+
+VERSIONS = run_folder.versions()
 
 
 @pytest.mark.parametrize(
@@ -61,6 +117,8 @@ def test_it_runs_and_writes_its_numbers(
             ["hostloop", "--env", "pointmaze-umaze"],
             "env must be one of ant, halfcheetah, hopper, walker2d for",
         ),
+        (["env", "--tasks", "lime"], "tasks must be one of ant, ant-direction, "),
+        (["replay", "--out", __file__], "is no file of this benchmark; choose another"),
         (["all", "--seeds", "0"], "seeds must be a positive integer, got 0"),
         (["all", "--out", "no/where.json"], "out no/where.json: its folder does not exist"),
     ],

@@ -1,0 +1,154 @@
+"""The parts of the benchmark: how large each is, what it measures, and how its numbers are said."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import hostloop, learning, ring, startup, worlds
+from benchmarks.timing import matmul_rates
+from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.console import Console
+
+# Two mazes, the smallest and the largest: their cost should be one.
+TASKS = (
+    "ant",
+    "halfcheetah",
+    "hopper",
+    "walker2d",
+    "antmaze-umaze",
+    "antmaze-ultra",
+    "pointmaze-umaze",
+    "pointmaze-ultra",
+)
+NEED_PEAK = ("online", "learner", "hostloop", "pretrain", "released", "sweep")  # a share of the matmul rate
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large and how often; the defaults are what the numbers in docs/performance.md are made with."""
+
+    preset: str = "paper"
+    matmul_sizes: tuple[int, ...] = (512, 1024, 2048, 4096)
+    repeats: int = 5
+    chunk: int = 20  # steps of one timed call of a training program
+    env_steps: int = 100  # control steps of one timed call
+    env_batches: tuple[int, ...] = (1, 32)
+    insert_capacity: int = 1_000_000
+    insert_seeds: int = 8
+    inserts: int = 2000  # in one timed call
+    startups: int = 3
+    members: tuple[int, ...] = (1, 2, 4, 8)  # seeds side by side in the sweep
+
+
+TINY = Sizes("smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2))
+# A call should last about a second: an accelerator needs more steps for that, and has room for more members.
+ACCELERATOR = Sizes(chunk=500, env_batches=(1, 32, 1024), members=(1, 2, 4, 8, 16, 32))
+
+
+class Suite:
+    """The parts by name; each says its numbers as it goes and returns them."""
+
+    def __init__(self, console: Console, config: Config, sizes: Sizes, seeds: int) -> None:
+        self.console, self.config, self.sizes, self.seeds = console, config, sizes, seeds
+        self.peak = 0.0  # FLOP/s
+
+    def measure(self, name: str) -> dict[str, Any]:
+        """Returns the numbers of a part, and the matmul rates of the same minute where it needs them.
+
+        The physics of one task is the part `env/<task>`.
+        """
+        kind, _, task = name.partition("/")
+        parts: dict[str, Callable[[], Any]] = {
+            "online": lambda: self._training("online step", self._online(physics=True)),
+            "learner": lambda: self._training("the same without physics", self._online(physics=False)),
+            "hostloop": self._hostloop,
+            "sweep": self._sweep,
+            "pretrain": lambda: self._training("CQL update", self._pretraining(self.config)),
+            "released": self._released,
+            "env": lambda: self._env(task),
+            "replay": self._replay,
+            "compile": self._compile,
+        }
+        rates = {"matmul": self._matmul()} if kind in NEED_PEAK else {}
+        return rates | {"numbers": parts[kind]()}
+
+    def _matmul(self) -> dict[str, float]:
+        rates = matmul_rates(self.sizes.matmul_sizes, self.sizes.repeats)
+        self.peak = max(rates.values())
+        by_size = ", ".join(f"{size}: {rate / 1e9:,.0f}" for size, rate in rates.items())
+        self.console.say(f"float32 matmul: best {self.peak / 1e9:,.0f} GFLOP/s ({by_size})")
+        return {str(size): rate for size, rate in rates.items()}
+
+    def _online(self, physics: bool) -> dict[str, Any]:
+        return learning.online(self.config, self.seeds, self.sizes.chunk, self.sizes.repeats, physics)
+
+    def _pretraining(self, config: Config) -> dict[str, Any]:
+        return learning.pretraining(config, self.seeds, self.sizes.chunk, self.sizes.repeats)
+
+    def _released(self) -> dict[str, Any]:
+        """Measures CQL with all critics on all actions, as the released WSRL code computes it."""
+        every = replace_flat(self.config, {"target_subset": self.config.agent.ensemble_size})
+        return self._training("CQL update, all critics on all actions", self._pretraining(every))
+
+    def _training(self, name: str, taken: dict[str, Any]) -> dict[str, Any]:
+        share = 100 * taken["flop_rate"] / self.peak
+        seeds = f" for {self.seeds} seeds" if self.seeds > 1 else ""
+        self.console.say(
+            f"{name}{seeds}, {self.config.env}, preset {self.config.preset}: {taken['milliseconds']:.3g} ms, "
+            f"{taken['per_second'] * self.seeds:,.1f}/s; {taken['flop'] / 1e9:.2f} GFLOP, "
+            f"{taken['flop_rate'] / 1e9:,.0f} GFLOP/s, {share:.1f} % of the matmul rate"
+        )
+        return taken | {"matmul_share_percent": share}
+
+    def _hostloop(self) -> dict[str, Any]:
+        taken = hostloop.online(self.config, self.sizes.chunk, self.sizes.repeats)
+        share = 100 * taken["flop_rate"] / self.peak
+        self.console.say(
+            f"the same stepped from Python, with Gymnasium: {taken['milliseconds']:.3g} ms, {share:.1f} %"
+        )
+        return taken | {"matmul_share_percent": share}
+
+    def _sweep(self) -> list[dict[str, Any]]:
+        results = []
+        for seeds in self.sizes.members:
+            taken = learning.online(self.config, seeds, self.sizes.chunk, self.sizes.repeats)
+            results.append(taken | {"seed_steps_per_second": seeds * taken["per_second"]})
+            cost = taken["milliseconds"] / results[0]["milliseconds"]
+            self.console.say(
+                f"{seeds} seeds side by side: {taken['milliseconds']:.3g} ms, {cost:.2f} times one seed, "
+                f"{results[-1]['seed_steps_per_second']:,.1f} seed-steps/s"
+            )
+        return results
+
+    def _env(self, task: str) -> list[dict[str, Any]]:
+        results = []
+        for num_envs in self.sizes.env_batches:
+            taken = worlds.steps(task, num_envs, self.sizes.env_steps, self.sizes.repeats)
+            results.append(taken)
+            self.console.say(
+                f"physics of {task}, {num_envs} side by side: "
+                f"{taken['control_steps_per_second']:,.0f} control steps/s, "
+                f"{taken['physics_steps_per_second']:,.0f} simulation steps/s"
+            )
+        return results
+
+    def _replay(self) -> list[dict[str, Any]]:
+        sizes, results = self.sizes, []
+        for seeds in (1, sizes.insert_seeds):
+            capacity = sizes.insert_capacity // seeds
+            for full in (False, True):
+                taken = ring.inserts(capacity, seeds, sizes.inserts, sizes.repeats, full)
+                results.append(taken)
+                self.console.say(
+                    f"insert, {'full' if full else 'empty'} buffer of {capacity:,} rows, seeds {seeds}: "
+                    f"{1e3 * taken['milliseconds']:.2f} us"
+                )
+        return results
+
+    def _compile(self) -> dict[str, Any]:
+        taken = startup.first_online_step(self.config.preset, self.config.env, self.sizes.startups)
+        for temperature in ("cold", "warm"):
+            stages = taken[temperature]
+            parts = ", ".join(f"{name} {value:.1f} s" for name, value in stages.items() if name != "total")
+            self.console.say(f"first online step, {temperature} cache: {stages['total']:.1f} s ({parts})")
+        return taken
