@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from envs.base import Environment
-from wsrl_mjx import hindsight, replay, rollout
+from wsrl_mjx import groups, hindsight, replay, rollout
 from wsrl_mjx.exploration import Explorer
 from wsrl_mjx.placement import Placement
 from wsrl_mjx.retention import Retention
@@ -210,7 +210,14 @@ def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
         return jax.lax.scan(body, start, length=length)[0]
 
     def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):
-        axes = (member_axes(phase), None, 0, None)
-        return placement.over_members(one_member, axes, out_axes=(0, None, 0))(phase, shared, state, clock)
+        of_phase = member_axes(phase)
+        axes, out_axes = (of_phase, None, 0, None), (0, None, 0)
+        side_by_side = jax.vmap(one_member, in_axes=axes, out_axes=out_axes)
+
+        def of_one_device(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+            grouped = groups.one_after_another(side_by_side, of_phase, groups.size(state))
+            return grouped(phase, shared, state, clock)
+
+        return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock)
 
     return jax.jit(all_members, donate_argnames="state")

@@ -56,7 +56,16 @@ class Placement:
             in_axes: as `jax.vmap` has them: 0 for what each member has its own of, None for what they share.
             out_axes: the same for what is returned.
         """
-        of_all = jax.vmap(function, in_axes=in_axes, out_axes=out_axes)
+        return self.on_devices(jax.vmap(function, in_axes=in_axes, out_axes=out_axes), in_axes, out_axes)
+
+    def on_devices(self, of_all: Callable[..., Any], in_axes: Any, out_axes: Any) -> Callable[..., Any]:
+        """Returns `of_all`, a function of any number of members, with its members shared out.
+
+        Args:
+            of_all: the function.
+            in_axes: as for `over_members`.
+            out_axes: the same for what is returned.
+        """
         if self.mesh is None:
             return of_all
         # What is shared is read and never written: there is nothing to check for replication.
