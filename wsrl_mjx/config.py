@@ -122,6 +122,8 @@ class AgentConfig:
     actor_hidden: tuple[int, ...] = (256, 256)
     critic_hidden: tuple[int, ...] = (256, 256)
     layer_norm: bool = True
+    actor_squash: bool = True
+    """Squash actions by tanh; without, a Gaussian's samples are clipped, as in the released IQL and BC."""
     std_mode: Literal["state", "global"] = "state"
     """Whether the policy's std depends on the state or is one free vector."""
     precision: Literal["float32", "bfloat16"] = "float32"

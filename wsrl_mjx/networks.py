@@ -1,19 +1,18 @@
-"""Function approximators: MLP with LayerNorm, critic ensemble, tanh-Gaussian policy."""
+"""Function approximators: MLP with LayerNorm, critic ensemble, state value, policy."""
 
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from flax import struct
 from jaxtyping import Array, Float
 
+from wsrl_mjx.distributions import ActionDistribution, ClippedGaussian, TanhGaussian
 from wsrl_mjx.types import Key, Params
 
 StdMode = Literal["state", "global"]
 Precision = Literal["float32", "bfloat16"]
 MIN_STD, MAX_STD = 1e-5, 10.0
-LOG_2 = 0.6931471805599453
 
 
 class MLP(nn.Module):
@@ -64,12 +63,14 @@ class Value(nn.Module):
 
     hidden: tuple[int, ...]
     layer_norm: bool = True
+    precision: Precision = "float32"
 
     @nn.compact
     def __call__(self, obs: jax.Array) -> jax.Array:
         """Maps [*, O] to [*]."""
+        body = MLP(self.hidden, self.layer_norm, precision=self.precision)
         head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(2**0.5))
-        return jnp.squeeze(head(MLP(self.hidden, self.layer_norm)(obs)), axis=-1)
+        return jnp.squeeze(head(body(obs)), axis=-1)
 
 
 def init_ensemble(critic: Critic, size: int, key: Key, obs: jax.Array, action: jax.Array) -> Params:
@@ -95,39 +96,11 @@ def choose_critics(params: Params, size: int, subset: int, key: Key) -> Params:
     return jax.tree.map(lambda leaf: leaf[chosen], params)
 
 
-class TanhGaussian(struct.PyTreeNode):
-    """A diagonal Gaussian squashed by tanh: the distribution of actions in (-1, 1)."""
-
-    mean: jax.Array  # [*, A] before the squash
-    std: jax.Array  # [*, A]
-
-    def mode(self) -> jax.Array:
-        """Returns tanh of the mean, the deterministic action."""
-        return jnp.tanh(self.mean)
-
-    def sample(self, key: Key, shape: tuple[int, ...] = ()) -> tuple[jax.Array, jax.Array]:
-        """Draws actions [*shape, *, A] and their log-densities [*shape, *], reparameterised."""
-        noise = jax.random.normal(key, shape + self.mean.shape)
-        mean, std = jnp.broadcast_to(self.mean, noise.shape), jnp.broadcast_to(self.std, noise.shape)
-        pre_tanh = mean + std * noise
-        log_normal = -0.5 * jnp.square(noise) - jnp.log(std) - 0.5 * jnp.log(2.0 * jnp.pi)
-        return jnp.tanh(pre_tanh), jnp.sum(log_normal - _log_tanh_slope(pre_tanh), axis=-1)
-
-    def log_prob(self, action: jax.Array) -> jax.Array:
-        """Returns the log-density of `action` [*, A]; actions at the border are moved inside by 1e-5."""
-        pre_tanh = jnp.arctanh(jnp.clip(action, -1.0 + 1e-5, 1.0 - 1e-5))
-        noise = (pre_tanh - self.mean) / self.std
-        log_normal = -0.5 * jnp.square(noise) - jnp.log(self.std) - 0.5 * jnp.log(2.0 * jnp.pi)
-        return jnp.sum(log_normal - _log_tanh_slope(pre_tanh), axis=-1)
-
-
-def _log_tanh_slope(x: jax.Array) -> jax.Array:
-    """Returns log(1 - tanh(x)^2) in a form that stays finite for large |x|."""
-    return 2.0 * (LOG_2 - x - jax.nn.softplus(-2.0 * x))
-
-
 class Actor(nn.Module):
-    """pi(a|s): a tanh-Gaussian whose std depends on the state, or is one free vector ("global")."""
+    """pi(a|s): a tanh-Gaussian whose std depends on the state, or is one free vector ("global").
+
+    Without the squash it is a Gaussian whose samples are clipped (IQL and BC of the released WSRL code).
+    """
 
     action_size: int
     hidden: tuple[int, ...]
@@ -135,9 +108,10 @@ class Actor(nn.Module):
     std_mode: StdMode = "state"
     last_hidden_gain: float = 1e-2
     precision: Precision = "float32"
+    squash: bool = True
 
     @nn.compact
-    def __call__(self, obs: jax.Array) -> TanhGaussian:
+    def __call__(self, obs: jax.Array) -> ActionDistribution:
         """Maps [*, O] to a distribution over [*, A]."""
         hidden = MLP(self.hidden, self.layer_norm, self.last_hidden_gain, self.precision)(obs)
         init = nn.initializers.orthogonal(2**0.5)
@@ -148,4 +122,5 @@ class Actor(nn.Module):
             log_std = self.param("log_std", nn.initializers.zeros, (self.action_size,))
         # Clipped before the exponential: the same values, and no infinity times zero in the gradient.
         std = jnp.exp(jnp.clip(log_std, jnp.log(MIN_STD), jnp.log(MAX_STD)))
-        return TanhGaussian(mean=mean, std=jnp.broadcast_to(std, mean.shape))
+        kind = TanhGaussian if self.squash else ClippedGaussian
+        return kind(mean, jnp.broadcast_to(std, mean.shape))

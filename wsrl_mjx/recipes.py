@@ -204,7 +204,12 @@ def make_sac(config: Config, action_size: int, backup_actions: int) -> SAC:
         target_entropy=hyper(entropy),
         init_temperature=hyper(agent.init_temperature),
         actor=networks.Actor(
-            action_size, agent.actor_hidden, agent.layer_norm, agent.std_mode, precision=agent.precision
+            action_size,
+            agent.actor_hidden,
+            agent.layer_norm,
+            agent.std_mode,
+            precision=agent.precision,
+            squash=agent.actor_squash,
         ),
         critic=networks.Critic(agent.critic_hidden, agent.layer_norm, agent.precision),
         ensemble_size=agent.ensemble_size,
@@ -256,7 +261,7 @@ def _algorithm(name: str, config: Config, sac: SAC, alpha: float) -> Any:
             expectile=hyper(offline.iql_expectile),
             beta=hyper(offline.iql_beta),
             cloning=hyper(offline.iql_cloning),
-            value=networks.Value(agent.critic_hidden, agent.layer_norm),
+            value=networks.Value(agent.critic_hidden, agent.layer_norm, agent.precision),
             extraction=offline.iql_extraction,
         )
     if name == "so2":

@@ -10,7 +10,8 @@ from brax.training.distribution import NormalTanhDistribution
 from flax import linen as nn
 
 from wsrl_mjx import networks
-from wsrl_mjx.networks import Actor, Critic, TanhGaussian
+from wsrl_mjx.distributions import ClippedGaussian, TanhGaussian
+from wsrl_mjx.networks import Actor, Critic
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 CRITIC = Critic((8, 8))
@@ -184,3 +185,32 @@ def test_far_out_the_log_prob_and_its_gradient_stay_finite(mean: float) -> None:
 
 def test_the_mode_is_the_squashed_mean() -> None:
     np.testing.assert_allclose(TanhGaussian(MEAN, STD).mode(), np.tanh(MEAN), rtol=1e-6)
+
+
+# -- without the squash -----------------------------------------------------------------------------------
+
+
+def test_a_clipped_gaussian_has_the_density_of_its_gaussian() -> None:
+    policy = ClippedGaussian(jnp.array([0.5, -0.2]), jnp.array([0.8, 0.1]))
+    action = np.array([0.3, -0.1])
+    expected = (
+        -0.5 * ((action - policy.mean) / policy.std) ** 2 - np.log(policy.std) - 0.5 * np.log(2 * np.pi)
+    )
+    np.testing.assert_allclose(policy.log_prob(jnp.asarray(action)), expected.sum(), rtol=1e-5)
+    drawn, log_prob = policy.sample(jax.random.key(0), (5000,))
+    assert np.abs(drawn).max() == 1.0 and np.abs(np.asarray(drawn)[:, 1].mean() + 0.2) < 0.01
+    inside = np.abs(np.asarray(drawn)).max(axis=1) < 1.0
+    np.testing.assert_allclose(
+        np.asarray(log_prob)[inside], np.asarray(policy.log_prob(drawn))[inside], rtol=1e-3, atol=1e-3
+    )
+    np.testing.assert_allclose(ClippedGaussian(jnp.array([3.0, -0.4]), jnp.ones(2)).mode(), [1.0, -0.4])
+
+
+def test_an_actor_without_squash_has_the_same_parameters() -> None:
+    obs = jnp.ones((4, 3))
+    squashed, plain = Actor(2, (8,)), Actor(2, (8,), squash=False)
+    params = squashed.init(jax.random.key(0), obs)
+    assert jax.tree.structure(params) == jax.tree.structure(plain.init(jax.random.key(1), obs))
+    one, other = squashed.apply(params, obs), plain.apply(params, obs)
+    assert isinstance(one, TanhGaussian) and isinstance(other, ClippedGaussian)
+    np.testing.assert_array_equal(one.mean, other.mean)

@@ -9,7 +9,7 @@ from flax import struct
 from wsrl_mjx import losses
 from wsrl_mjx.algos.base import descend
 from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.networks import TanhGaussian
+from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Metrics, Params, Transition
 
 
@@ -31,7 +31,7 @@ class BC(struct.PyTreeNode):
         """Acts as SAC does."""
         return self.sac.act(state, obs, key, explore)
 
-    def policy(self, actor_params: Params, obs: jax.Array) -> TanhGaussian:
+    def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
         """Returns the distribution of actions at `obs` [*, O]."""
         return self.sac.policy(actor_params, obs)
 

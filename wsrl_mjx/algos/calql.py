@@ -8,7 +8,7 @@ from flax import struct
 
 from wsrl_mjx.algos.cql import CQL, CQLState
 from wsrl_mjx.algos.sac import SACState
-from wsrl_mjx.networks import TanhGaussian
+from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Key, Metrics, Params, Transition
 
 
@@ -30,7 +30,7 @@ class CalQL(struct.PyTreeNode):
         """Acts as SAC does."""
         return self.cql.act(state, obs, key, explore)
 
-    def policy(self, actor_params: Params, obs: jax.Array) -> TanhGaussian:
+    def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
         """Returns the distribution of actions at `obs` [*, O]."""
         return self.cql.policy(actor_params, obs)
 

@@ -12,6 +12,7 @@ from flax import struct
 from wsrl_mjx import losses, networks
 from wsrl_mjx.algos.base import descend, learner
 from wsrl_mjx.algos.sac import SAC, SACState
+from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
 
 
@@ -47,7 +48,7 @@ class CQL(struct.PyTreeNode):
         """Acts as SAC does."""
         return self.sac.act(state.sac, obs, key, explore)
 
-    def policy(self, actor_params: Params, obs: jax.Array) -> networks.TanhGaussian:
+    def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
         """Returns the distribution of actions at `obs` [*, O]."""
         return self.sac.policy(actor_params, obs)
 

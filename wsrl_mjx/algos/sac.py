@@ -11,6 +11,7 @@ from flax import struct
 
 from wsrl_mjx import losses, networks
 from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
 
 
@@ -115,7 +116,7 @@ class SAC(struct.PyTreeNode):
         del state
         return sac
 
-    def policy(self, actor_params: Params, obs: jax.Array) -> networks.TanhGaussian:
+    def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
         """Returns the distribution of actions at `obs` [*, O]."""
         return self.actor.apply(actor_params, obs)  # pyright: ignore[reportReturnType]
 
