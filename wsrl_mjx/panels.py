@@ -25,7 +25,6 @@ METHOD_COLORS = {
     "jsrl": "#b8860b",
     "so2": "#3aa6b9",
 }
-COLORS = tuple(METHOD_COLORS.values())
 GREY = "#6b6b6b"
 PANEL_SIZE = (3.7, 3.0)  # inches
 COLUMNS = 4  # panels beside each other, at most
@@ -70,6 +69,7 @@ PANELS = (
     Panel("value/gap", "Q minus measured value"),
     Panel("drift/kl", "KL to the pretrained policy, nats"),
     Panel("drift/action", "distance to the pretrained actions"),
+    Panel("cql/below_floor", "share of CQL samples below the return"),
 )
 
 
@@ -138,22 +138,23 @@ def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: 
 
 
 def looks_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Look]:
-    """Returns how each label is drawn: in its method's colour where that tells them apart.
+    """Returns how each label is drawn: in its method's colour, and dashed where its twin alone keeps data.
 
-    A method with and without offline data has one colour, and a dashed line without.
+    A second arm of the same method has a colour that no method here needs; where there are too many for that,
+    or the arms are steps of one quantity, colours go from dark to light.
     """
     firsts = {label: own[0].config for label, own in by_label(arms).items()}
-    methods = [config.get("method") for config in firsts.values()]
-    kept = [_retains(config) for config in firsts.values()]
-    pairs = list(zip(methods, kept, strict=True))
-    if not ordered and set(methods) <= METHOD_COLORS.keys() and len(set(pairs)) == len(pairs) > 1:
-        dashed = lambda method, retains: not retains and (method, True) in pairs
-        of_all = [Look(METHOD_COLORS[str(m)], "--" if dashed(m, r) else "-") for m, r in pairs]
-    elif ordered or len(firsts) > len(COLORS):
-        of_all = [Look(color, "-") for color in mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(firsts)))]
-    else:
-        of_all = [Look(color, "-") for color in COLORS[: len(firsts)]]
-    return dict(zip(firsts, of_all, strict=True))
+    kinds = [(config.get("method"), _retains(config)) for config in firsts.values()]
+    new = [kind not in kinds[:place] and kind[0] in METHOD_COLORS for place, kind in enumerate(kinds)]
+    spare = [color for name, color in METHOD_COLORS.items() if name not in dict(kinds)]
+    if ordered or new.count(False) > len(spare):
+        shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(firsts)))
+        return {label: Look(color, "-") for label, color in zip(firsts, shades, strict=True)}
+    looks = {}
+    for label, (method, retains), first in zip(firsts, kinds, new, strict=True):
+        color = METHOD_COLORS[str(method)] if first else spare.pop(0)
+        looks[label] = Look(color, "--" if not retains and (method, True) in kinds else "-")
+    return looks
 
 
 def _retains(config: dict[str, Any]) -> bool:

@@ -72,27 +72,29 @@ def test_many_panels_are_wrapped(tmp_path: Path) -> None:
     names = [panel.name for panel in panels.PANELS[1:] if panel.name != "value/q"]
     curves = CURVES | {name: {0: (1.0, 1.0), 2000: (2.0, 3.0)} for name in names}
     drawn = panels.figure([arm(tmp_path / "run", curves=curves)], "")
-    assert [axes.get_visible() for axes in drawn.axes] == [True] * 11 + [False]
+    assert [axes.get_visible() for axes in drawn.axes] == [True] * 12
     assert drawn.axes[3].get_yscale() == "log"
 
 
-def test_methods_have_their_colours_and_no_retention_is_dashed(tmp_path: Path) -> None:
-    settings = [("wsrl", 0.0), ("cql", 0.0), ("cql", 0.5)]
+def test_methods_have_their_colours_and_no_retention_is_dashed() -> None:
+    settings = [("wsrl", 0.0), ("cql", 0.0), ("cql", 0.5), ("wsrl", 0.0)]
     arms = [
-        Arm(f"{name} {share}", {"env": "ant", "method": name, "offline_share": share}, [])
-        for name, share in settings
+        Arm(f"{i} {name}", {"env": "ant", "method": name, "offline_share": share}, [])
+        for i, (name, share) in enumerate(settings)
     ]
     assert list(panels.looks_of(arms).values()) == [
         Look(METHOD_COLORS["wsrl"], "-"),
         Look(METHOD_COLORS["cql"], "--"),
         Look(METHOD_COLORS["cql"], "-"),
+        Look(METHOD_COLORS["calql"], "-"),  # a second WSRL, in the first colour that is free
     ]
+    assert list(panels.looks_of(arms[1:2]).values()) == [Look(METHOD_COLORS["cql"], "-")]
 
 
 def test_arms_of_one_method_have_different_colours_and_steps_of_a_quantity_an_order() -> None:
     arms = [Arm(str(i), {"env": "ant", "method": "wsrl"}, []) for i in range(10)]
     few = [look.color for look in panels.looks_of(arms[:3]).values()]
-    assert few == list(panels.COLORS[:3])
+    assert few == list(METHOD_COLORS.values())[:3]
     many = [look.color for look in panels.looks_of(arms).values()]
     luminance = [np.dot(color[:3], [0.3, 0.6, 0.1]) for color in many]
     assert np.all(np.diff(luminance) > 0)
