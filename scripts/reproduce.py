@@ -10,7 +10,7 @@ import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -39,7 +39,7 @@ class Command:
     """Where the other settings come from: smoke, laptop, paper, or auto."""
     num_seeds: int = 8
     """Seeds of every run."""
-    envs: tuple[str, ...] = ()
+    envs: Annotated[tuple[str, ...], tyro.conf.arg(aliases=("--env",))] = ()
     """Environments, each with a row in the figure; unset: pointmaze-large, or three mazes in the heat map."""
     set: tuple[str, ...] = ()
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
