@@ -6,7 +6,6 @@ A second call goes on where the first one was cut off, and skips what is done, a
 --draw it draws what is finished and runs nothing.
 """
 
-import logging
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ import tyro
 
 import envs
 from wsrl_mjx import cache, experiments, figure_pages, figure_runs, runtime, sweep
-from wsrl_mjx.cli import fail
+from wsrl_mjx.cli import until_the_end
 from wsrl_mjx.config import Config, flat_fields
 from wsrl_mjx.console import Console
 from wsrl_mjx.figure_pages import RUNS
@@ -61,10 +60,10 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, runs, draws; bad input ends with one message and exit code 2."""
     command = tyro.cli(Command, args=arguments, description=__doc__)
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every slow save
     runtime.prepare()
     console = Console()
-    try:
+
+    def carry_out() -> None:
         check(command)
         wanted = request(command)
         folder = command.out or Path("runs") / f"reproduce-{wanted.preset}"
@@ -78,8 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
         written = figure_pages.write(wanted, plan, folder)
         done = sum(experiments.is_finished(folder / RUNS / job.name) for job in jobs)
         console.say(f"{done} of {len(jobs)} runs drawn: {', '.join(map(str, written))}")
-    except ValueError as error:
-        fail(str(error))
+
+    until_the_end(carry_out, console)
 
 
 def check(command: Command) -> None:

@@ -13,7 +13,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 330, 60
 # From the bottom to the top; a module may import from lower layers, and from its own where that is named.
 LAYERS: list[set[str]] = [
     {"types", "placement", "groups", "cache", "console", "statistics", "runtime", "domains", "methods"},
-    {"distributions"},
+    {"distributions", "digests", "lock", "signals", "faults", "events", "facts"},
     {"losses", "returns", "networks", "replay", "keys", "held_out"},
     {"algos"},
     {"rollout", "exploration", "retention", "hindsight", "handover"},
@@ -22,12 +22,12 @@ LAYERS: list[set[str]] = [
     {"waypoints"},
     {"phases"},
     {"config", "checkpoint", "run_folder"},
-    {"members"},
+    {"members", "resumption"},
     {"validation", "workshop"},
     {"presets", "catalog", "recipes", "maze_view", "curves", "diagnostics"},
     {"pretrained", "plan", "maze_picture", "evaluation", "comparison"},
     {"panels"},
-    {"report"},
+    {"report", "sharing", "offline_data"},
     {"policies", "run"},
     {"experiments"},
     {"warmup_map", "sweep", "figures"},

@@ -1,6 +1,7 @@
 """Whole runs of the probe environment `Line`, small and watched: what the tests of runs share."""
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -33,29 +34,39 @@ class CutOffError(Exception):
     """The power fails."""
 
 
-class Watched(Run):
-    """A run that keeps its data, its last state and what it said, and that fails where it is told to."""
+def power_cut() -> None:
+    raise CutOffError
 
-    def __init__(self, config: Config, options: RunOptions, cut: tuple[str, int] | None = None) -> None:
+
+class Watched(Run):
+    """A run that keeps its data, its last state and what it said, and that is disturbed where it is told to."""
+
+    def __init__(
+        self,
+        config: Config,
+        options: RunOptions,
+        cut: tuple[str, int] | None = None,
+        how: Callable[[], None] = power_cut,
+    ) -> None:
         self.said = io.StringIO()
-        self.cut, self.data, self.last = cut, None, None
+        self.cut, self.how, self.loaded, self.last = cut, how, None, None
         super().__init__(config, options, Console(RichConsole(file=self.said, width=200)), WORKSHOP)
 
     def _load_data(self) -> Any:
-        self.data = super()._load_data()
-        self.trained_on = np.asarray(self.data.obs[:, 0])
-        return self.data
+        if self.cut == ("data", 0):
+            self.how()
+        self.loaded = super()._load_data()
+        self.trained_on = np.asarray(self.loaded.obs[:, 0])
+        return self.loaded
 
-    def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
-        super()._checkpoint(phase, step, index, tree)
-        self.last = jax.tree.map(lambda x: np.asarray(host(x)), tree)
+    def _checkpoint(self, phase: str, step: int, state: Any, clock: Any) -> None:
+        super()._checkpoint(phase, step, state, clock)
+        self.last = jax.tree.map(lambda x: np.asarray(host(x)), (state, clock))
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
         super()._write(phase, step, values)
         if (phase, step) == self.cut:
-            self.folder.close()
-            self.checkpoints.close()
-            raise CutOffError
+            self.how()
 
 
 def host(leaf: jax.Array) -> jax.Array:

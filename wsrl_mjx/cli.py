@@ -9,14 +9,16 @@ from typing import TypeVar
 
 import tyro
 
-from wsrl_mjx import cache, catalog, runtime
+from wsrl_mjx import cache, catalog, faults, runtime, signals
 from wsrl_mjx.config import Config, from_saved, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run_folder import check_free, read_config
 from wsrl_mjx.validation import validate
 
-BAD_INPUT = 2  # exit code
+# Exit codes; that of a run which a signal stopped is `signals.EXIT_CODE`.
+BAD_INPUT = 2
+NOT_WRITABLE = 74  # EX_IOERR of sysexits.h
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Kind, Console], None]) -> None:
-    """Does the same for any command that trains.
+    """Does the same for any command that trains: SIGTERM, SIGINT and SIGUSR1 end it with exit code 75.
 
     Args:
         arguments: of the command line; None for the process's own.
@@ -53,23 +55,40 @@ def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Ki
         carry_out: what it does, once everything is checked.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    logging.getLogger("absl").setLevel(logging.ERROR)  # Orbax reports every slow save
     runtime.prepare()
     console = Console()
-    try:
+
+    def checked_and_carried_out() -> None:
         command = parse(arguments, kind)
         _check_paths(command)
         cache.enable_compilation_cache(command.cache_dir)
         _announce(console, arguments, command.config)
         carry_out(command, console)
+
+    until_the_end(checked_and_carried_out, console)
+
+
+def until_the_end(carry_out: Callable[[], None], console: Console) -> None:
+    """Calls `carry_out`, and turns what can end it early into one message and an exit code."""
+    # Orbax reports every slow save, and what its threads make of a damaged file that is answered already.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    try:
+        with signals.listening(console.say):
+            carry_out()
+    except signals.StoppedError as stopped:
+        console.say(f"{stopped}; go on with --resume")
+        raise SystemExit(signals.EXIT_CODE) from None
     except ValueError as error:
         fail(str(error))
+    except OSError as error:
+        fail(faults.in_words(error), NOT_WRITABLE)
 
 
-def fail(message: str) -> None:
-    """Prints one message to standard error and exits with code 2."""
+def fail(message: str, code: int = BAD_INPUT) -> None:
+    """Prints one message to standard error and exits with `code`."""
     print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(BAD_INPUT)
+    raise SystemExit(code)
 
 
 def parse(arguments: list[str], kind: type[Kind]) -> Kind:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wsrl_mjx import catalog
+from wsrl_mjx import catalog, signals
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console, duration
 from wsrl_mjx.presets import preset_config, resolve_preset
@@ -64,13 +64,15 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
 
     Raises:
         ValueError: a run in `folder` that was made with other settings.
+        StoppedError: a signal asked for the end; what is done is saved.
     """
     workshop, spent = Workshop(), list[float]()
     for number, job in enumerate(jobs, start=1):
+        signals.check()
         run_dir = folder / job.name
         waiting = [other.name for other in jobs[number - 1 :] if not is_finished(folder / other.name)]
         console.say(f"run {number} of {len(jobs)}: {job.name}{_forecast(spent, len(waiting))}")
-        if is_finished(run_dir):
+        if is_finished(run_dir, job.config.online.online_steps):
             open_folder(job.config, run_dir, resume=True)
             console.say("finished before")
             continue
@@ -91,9 +93,13 @@ def _forecast(spent: Sequence[float], waiting: int) -> str:
     return f" ({waiting} not finished yet, about {left} left)"
 
 
-def is_finished(run_dir: Path) -> bool:
-    """Returns whether the run at `run_dir` came to its end: its summary is the last thing that it writes."""
-    return (run_dir / "summary.json").is_file()
+def is_finished(run_dir: Path, online_steps: int = 0) -> bool:
+    """Returns whether the run at `run_dir` came to its end: its summary is the last thing that it writes.
+
+    With a number of online steps: whether its end was not before them.
+    """
+    summary = run_dir / "summary.json"
+    return summary.is_file() and json.loads(summary.read_text()).get("online_steps", 0) >= online_steps
 
 
 def per_seed(run_dir: Path, moment: str) -> list[float]:

@@ -4,6 +4,7 @@ The paper follows mean Q and TD error on offline data through fine-tuning (Zhou 
 rows that were trained on, both would tell of memory; so whole trajectories are taken out beforehand.
 """
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,15 @@ def load(folder: Path) -> Transition:
     """Returns the ruler in `folder`.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or it is damaged: the file has checksums of its own.
     """
     if not (folder / FILE).is_file():
         raise ValueError(f"{folder} lacks {FILE}: it comes from a version that held no rows out")
-    with np.load(folder / FILE) as arrays:
-        return Transition(**{name: jnp.asarray(arrays[name]) for name in arrays.files})
+    try:
+        with np.load(folder / FILE) as arrays:
+            return Transition(**{name: jnp.asarray(arrays[name]) for name in arrays.files})
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(f"{folder / FILE} is damaged: {error}") from None
 
 
 def _cut(rows: Rows, first: int) -> tuple[Rows, Rows]:

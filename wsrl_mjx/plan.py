@@ -82,10 +82,7 @@ def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int |
     A dataset of unknown size is left out.
     """
     count = len(members.of(config))
-    begun = jax.eval_shape(
-        recipe.begin_all, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
-    )
-    switched = recipe.switched_shapes(begun)
+    begun, switched = recipe.shapes("pretrain", count), recipe.shapes("online", count)
     row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
     data = {}
     if config.needs_data and rows_of_data is not None:

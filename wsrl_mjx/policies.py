@@ -122,10 +122,8 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     meta = kept.meta(index)
     phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)
     all_members = members.of(config)
-    like = jax.eval_shape(recipe.begin_all, jax.random.split(jax.random.key(0), len(all_members)))
-    part = recipe.pretrain
-    if phase == "online":
-        like, part = recipe.switched_shapes(like), recipe.online
+    like = recipe.shapes(phase, len(all_members))
+    part = recipe.pretrain if phase == "pretrain" else recipe.online
     actor_of = lambda tree: part.algorithm.hand_over(tree[0].agent).actor.params
     params = kept.restore_part(index, (like, Clock.zero()), actor_of)  # the buffer may be gigabytes
     kept.close()

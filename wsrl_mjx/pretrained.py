@@ -1,12 +1,14 @@
 """Finished pretrainings, kept in their run and in the cache, so that arms of an experiment share one."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from envs.base import Environment
 from wsrl_mjx import cache, catalog, held_out
-from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx.checkpoint import Checkpoints, DamagedError
 from wsrl_mjx.config import Config
 from wsrl_mjx.types import Transition
 
@@ -42,28 +44,42 @@ class Found(NamedTuple):
     ruler: Transition  # the rows of its data that were held out
 
 
-def find(source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any) -> Found | None:
-    """Returns a finished pretraining, or None where there is none.
+def find(
+    source: Path | None, cache_dir: Path, wanted: dict[str, Any], like: Any, say: Callable[[str], None]
+) -> Found | None:
+    """Returns a finished pretraining, or None where there is none; a damaged one in the cache is deleted.
 
     Args:
         source: a run folder whose pretraining must be taken, or None to look in the cache.
         wanted: `identity` of the pretraining asked for.
         like: shapes of the state.
+        say: is told where the cache's is damaged.
 
     Raises:
-        ValueError: the run at `source` was pretrained otherwise; the message lists the differences.
+        ValueError: the run at `source` was pretrained otherwise, or is damaged; the message says how.
     """
     folder = source / FOLDER if source else cache_folder(cache_dir, wanted)
     check(source, wanted)
     if not folder.is_dir():
         return None
-    kept = Checkpoints(folder)
-    if kept.latest() is None:
+    try:
+        return _read(folder, like)
+    except ValueError as error:
+        if source is not None:
+            raise ValueError(f"pretrained {source} cannot be used: {error}") from None
+        say(f"{error}; it is deleted from the cache, and the pretraining done again")
+        shutil.rmtree(folder, ignore_errors=True)
         return None
-    meta = kept.meta(0)
-    state = kept.restore(0, like)
-    kept.close()
-    return Found(state, meta, held_out.load(folder))
+
+
+def _read(folder: Path, like: Any) -> Found | None:
+    kept = Checkpoints(folder)
+    try:
+        if kept.latest() is None:
+            return None
+        return Found(kept.restore(0, like), kept.meta(0), held_out.load(folder))
+    finally:
+        kept.close()
 
 
 def check(source: Path | None, wanted: dict[str, Any]) -> None:
@@ -74,20 +90,31 @@ def check(source: Path | None, wanted: dict[str, Any]) -> None:
     kept = Checkpoints(folder) if folder.is_dir() else None
     if kept is None or kept.latest() is None:
         raise ValueError(f"pretrained {source} is not a run with a finished pretraining")
-    identity = kept.meta(0)["identity"]
-    kept.close()
+    try:
+        identity = kept.meta(0)["identity"]
+    except DamagedError as error:
+        raise ValueError(f"pretrained {source} cannot be used: {error}") from None
+    finally:
+        kept.close()
     if identity != wanted:
         raise ValueError(f"pretrained {source} does not fit:\n{differences(identity, wanted)}")
 
 
 def keep(folders: list[Path], wanted: dict[str, Any], found: Found) -> None:
-    """Saves a finished pretraining in each of `folders` that does not hold it yet."""
+    """Saves a finished pretraining in each of `folders` that does not hold it yet.
+
+    Raises:
+        OSError: a disk does not take it, or a folder cannot be written.
+        NotSavedError: the same, seen by Orbax.
+    """
     for folder in folders:
         kept = Checkpoints(folder, keep=1)
-        if kept.latest() is None:
-            held_out.save(folder, found.ruler)
-            kept.save(0, found.state, {**found.meta, "identity": wanted})
-        kept.close()
+        try:
+            if kept.latest() is None:
+                held_out.save(folder, found.ruler)
+                kept.save(0, found.state, {**found.meta, "identity": wanted})
+        finally:
+            kept.close()
 
 
 def as_json(tree: Any) -> Any:

@@ -106,8 +106,12 @@ class Recipe(struct.PyTreeNode):
         algorithm = self.online.algorithm
         return jax.vmap(one, in_axes=(member_axes(algorithm), 0))(algorithm, pretrained.key)
 
-    def switched_shapes(self, begun: TrainState) -> TrainState:
-        """Returns shapes and types of what `switch_all` makes of `begun` (arrays or shapes)."""
+    def shapes(self, phase: str, count: int) -> TrainState:
+        """Returns the shapes of the state of `count` members in a phase, "pretrain" or "online"."""
+        keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
+        begun = jax.eval_shape(self.begin_all, keys)
+        if phase == "pretrain":
+            return begun
         return jax.eval_shape(lambda state: self.switch_all(state, self.fresh_all(state)), begun)
 
     def _row(self) -> Transition:

@@ -56,6 +56,7 @@ def summarize(
     return {
         "env": config.env,
         "preset": config.preset,
+        "online_steps": config.online.online_steps,
         "behavior": _with_score(facts["behavior_return"], reference),
         **({"points": by_point} if config.points else {"seeds": by_point[""]}),
         "seconds": {name: round(value, 2) for name, value in facts["seconds"].items()},

@@ -1,10 +1,9 @@
 """Runs an experiment: the loop over compiled chunks, with evaluation, logging and checkpoints between them.
 
-The only module that touches clock, disk and console. What is computed is in `phases` and `recipes`.
+What touches clock, disk and console begins here. What is computed is in `phases` and `recipes`.
 """
 
-import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsrl_mjx import catalog, dataset, held_out, keys, members, phases, plan, pretrained, recipes, report
-from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx import (
+    catalog,
+    held_out,
+    keys,
+    lock,
+    members,
+    phases,
+    plan,
+    pretrained,
+    recipes,
+    report,
+    signals,
+)
 from wsrl_mjx.config import Config, evaluation_points, flat_fields
-from wsrl_mjx.console import Console, size
+from wsrl_mjx.console import Console
 from wsrl_mjx.evaluation import Evaluation
+from wsrl_mjx.facts import Facts
 from wsrl_mjx.keys import Purpose
+from wsrl_mjx.offline_data import OfflineData
 from wsrl_mjx.placement import Placement
-from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
+from wsrl_mjx.resumption import Resumption
+from wsrl_mjx.run_folder import Row, RunFolder
+from wsrl_mjx.sharing import Sharing
 from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
 from wsrl_mjx.workshop import Workshop
 
@@ -33,18 +47,6 @@ class RunOptions:
     resume: bool = False
     pretrained: Path | None = None
     devices: int = 1
-
-
-@dataclass
-class Facts:
-    """What the summary needs to know of phases that are over. Saved with every checkpoint."""
-
-    dataset_rows: int = 0
-    dataset_digest: str = ""
-    behavior_return: float = float("nan")
-    pretraining_from: str = "this run"
-    seconds: dict[str, float] = field(default_factory=dict)  # wall time by phase, without compilation
-    compile_seconds: dict[str, float] = field(default_factory=dict)
 
 
 def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
@@ -67,13 +69,14 @@ class Run:
         self.members = members.of(config)
         self.placement = Placement.over(options.devices, len(self.members))
         self.env = self.workshop.env(config)
+        identity = pretrained.identity(config, self.env, options.cache_dir)
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
-            pretrained.check(options.pretrained, self._identity())
+            pretrained.check(options.pretrained, identity)
         self.folder = open_folder(config, options.run_dir, options.resume)
+        self.sharing = Sharing(identity, options.pretrained, options.cache_dir, self.folder, console)
         self.facts = Facts()
         self.recipe = recipes.side_by_side(config, self.env)
-        self.checkpoints = Checkpoints(options.run_dir / "checkpoints")
         self.evaluation = Evaluation(
             self.env,
             self.recipe.judge,
@@ -83,7 +86,7 @@ class Run:
             self.recipe.shared,
             self.placement,
         )
-        self._data: Transition | None = None  # the dataset, while it is on the device
+        self.data = OfflineData(config, self.env, options.cache_dir, self.placement, self._compiled, console)
         steps = config.evaluation.chunk_steps
         self._chunk = phases.make_chunk(steps, self.placement)
         self._online_chunk = phases.make_chunk(steps // config.online.num_envs, self.placement)
@@ -91,9 +94,24 @@ class Run:
     # -- phases -------------------------------------------------------------------------------------------
 
     def train(self) -> None:
-        """Runs, or goes on with, all phases, and writes the report."""
+        """Runs, or goes on with, all phases, and writes the report.
+
+        Raises:
+            ValueError: another process runs in the same folder, or no checkpoint in it can be gone on with.
+            StoppedError: a signal asked for the end; what is done is saved.
+            OSError: the folder is gone, or cannot be written any more.
+        """
         rows = catalog.count_rows(self.config.data, self.env, self.options.cache_dir)
         plan.show(self.console, self.config, self.env, self.recipe, rows)
+        with lock.held(self.folder.path):
+            self.resumption = Resumption(self.folder, self.console)
+            try:
+                self._train()
+            finally:
+                self.folder.close()
+                self.resumption.close()
+
+    def _train(self) -> None:
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._switch(self._pretrain(state, clock, step))
@@ -104,27 +122,18 @@ class Run:
         else:
             self.console.say(f"{self.options.run_dir} is finished: {step:,} online steps are done")
         report.write(self.folder.path, self.config, self.env.reference, asdict(self.facts), self.console)
-        self.folder.close()
-        self.checkpoints.close()
 
     def _start_or_resume(self) -> tuple[str, int, TrainState, Clock]:
-        """Returns phase, step, state and clock of a fresh start or of the newest checkpoint."""
-        newest = self.checkpoints.latest() if self.options.resume else None
-        if newest is None:
-            if self.options.resume:
-                self.folder.cut_metrics(self.folder.header_size())
+        """Returns phase, step, state and clock of a fresh start or of the newest sound checkpoint."""
+        like = lambda phase: self.recipe.shapes(phase, len(self.members))
+        saved = self.resumption.newest(like) if self.options.resume else None
+        if saved is None:
             return "pretrain", 0, *self._placed(self.recipe.begin_all(self._keys()), Clock.zero())
-        meta = self.checkpoints.meta(newest)
-        self.facts = Facts(**meta["facts"])
+        self.facts = Facts(**saved.facts)
         if self.config.needs_data:
             self.evaluation.held_out = held_out.load(self.folder.path)
-        self.folder.cut_metrics(meta["metrics_size"])
-        like = jax.eval_shape(self.recipe.begin_all, self._keys())
-        if meta["phase"] == "online":
-            like = self.recipe.switched_shapes(like)
-        state, clock = self._placed(*self.checkpoints.restore(newest, (like, Clock.zero())))
-        self.console.say(f"resuming in {meta['phase']} at step {meta['step']:,}")
-        return meta["phase"], meta["step"], state, clock
+        self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
+        return saved.phase, saved.step, *self._placed(saved.state, saved.clock)
 
     def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
@@ -132,7 +141,7 @@ class Run:
         if total == 0:
             return state
         if step == total:  # resumed right at the switch
-            self._keep_pretrained(state, clock)
+            self.sharing.keep((state, clock), self.facts)
             return state
         # Never in the middle: the rows of the steps that are done are in metrics.csv already.
         found = self._find_pretrained(state, clock) if step == 0 else None
@@ -141,18 +150,18 @@ class Run:
         data = self._load_data()
         phase, every = self.recipe.pretrain, self.config.evaluation
         program = self._compiled("pretraining", self._chunk, phase, data, state, clock)
+        signals.check()
         with self.console.progress("pretraining", total, step, "gradient steps") as progress:
             for done in range(step + every.chunk_steps, total + 1, every.chunk_steps):
-                began = self._clock()
+                began = self.facts.clock()
                 state, clock, metrics = program(phase, data, state, clock)
                 self._log("pretrain", done, metrics)
-                self._spent("pretraining", began)
+                self.facts.spent("pretraining", began)
                 if done % every.pretrain_eval_every == 0 and done < total:
                     progress.score(self._evaluate_and_log("pretrain", done, state))
-                if done % every.checkpoint_every == 0 or done == total:
-                    self._checkpoint("pretrain", done, done, (state, clock))
+                self._end_chunk("pretrain", done, total, state, clock)
                 progress.advance_to(done)
-        self._keep_pretrained(state, clock)
+        self.sharing.keep((state, clock), self.facts)
         return state
 
     def _switch(self, pretrained: TrainState) -> TrainState:
@@ -162,7 +171,7 @@ class Run:
         begin = jax.jit(recipe.switch_all)
         state = begin(pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None)
         if not config.keeps_data:
-            self._drop()
+            self.data.drop()
         return self.placement.spread(state)
 
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
@@ -173,101 +182,39 @@ class Run:
         if self.config.keeps_data:
             shared = shared.replace(data=self._load_data())
         program = self._compiled("fine-tuning", self._online_chunk, phase, shared, state, clock)
+        signals.check()
         with self.console.progress("warmup", online.online_steps, step, "env steps") as progress:
             for done in range(step + every.chunk_steps, online.online_steps + 1, every.chunk_steps):
-                began = self._clock()
+                began = self.facts.clock()
                 name = "warmup" if done <= self.config.first_update else "fine-tuning"
                 state, clock, metrics = program(phase, shared, state, clock)
                 self._log("online", done, metrics)
-                self._spent(name, began)
+                self.facts.spent(name, began)
                 if done in points:
                     progress.score(self._evaluate_online(state, done))
-                if done % every.checkpoint_every == 0 or done == online.online_steps:
-                    self._checkpoint("online", done, self.config.offline.offline_steps + done, (state, clock))
+                self._end_chunk("online", done, online.online_steps, state, clock)
                 progress.advance_to(done, name)
 
     # -- data and pretraining -----------------------------------------------------------------------------
 
     def _load_data(self) -> Transition:
-        """Returns the dataset on the device, loaded once, and prints what it is.
-
-        Raises:
-            ValueError: the run goes on from other data than it began with.
-        """
-        if self._data is not None:
-            return self._data
-        began, config = self._clock(), self.config
-        with self.console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
-            found, origin = catalog.obtain(
-                config.data, self.env, self.options.cache_dir, progress.advance_to, self._compiled
-            )
-        rows, others = held_out.split(found.rows, config.data.dataset_seed)
-        transform, discount = self.recipe.shared.reward_transform, config.agent.discount
-        data = self._data = self.placement.copied(dataset.to_device(rows, transform, discount))
-        ruler = held_out.choose(dataset.to_device(others, transform, discount), config.data.dataset_seed)
-        held_out.save(self.folder.path, ruler)
-        self.evaluation.held_out = ruler
-        if self.facts.dataset_digest not in ("", found.card["digest"]):
-            raise ValueError(
-                f"dataset {config.data.dataset} has the digest {found.card['digest'][:12]}; the run began "
-                f"with {self.facts.dataset_digest[:12]}"
-            )
-        self.facts.dataset_rows = found.size
-        self.facts.dataset_digest = found.card["digest"]
-        self.facts.behavior_return = found.card["return_mean"]
-        self._spent("data", began)
-        self.console.say(
-            f"offline data: {found.size:,} rows of {found.card['name']} from {origin}, "
-            f"{self._show_return(found.card['return_mean'])} over {found.card['episodes']} episodes; "
-            f"{len(others['reward']):,} rows held out to measure on"
-        )
-        return data
-
-    def _drop(self) -> None:
-        """Frees the dataset's memory: from here on the learner sees its own experience alone."""
-        if self._data is None:
-            return
-        rows, freed = len(self._data.reward), plan.bytes_of(self._data)
-        for leaf in jax.tree.leaves(self._data):
-            leaf.delete()
-        self._data = None
-        self.console.say(f"offline data dropped: {rows:,} rows, {size(freed)} freed")
+        """Returns the dataset on the device; see `OfflineData.load`."""
+        rows = self.data.load(self.recipe.shared.reward_transform, self.facts)
+        if self.data.ruler is not None:
+            held_out.save(self.folder.path, self.data.ruler)
+            self.evaluation.held_out = self.data.ruler
+        return rows
 
     def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
         """Returns a finished pretraining: of the run named by --pretrained, or one kept in the cache."""
-        source = self.options.pretrained
-        found = pretrained.find(source, self.options.cache_dir, self._identity(), (state, clock))
+        found = self.sharing.find(jax.eval_shape(lambda: (state, clock)))
         if found is None:
             return None
-        (restored, _), meta, self.evaluation.held_out = found
-        restored = self.placement.spread(restored)
-        kept = found._replace(state=(restored, clock))
-        pretrained.keep([self.folder.path / pretrained.FOLDER], self._identity(), kept)
-        held_out.save(self.folder.path, found.ruler)
         spent = {"seconds": self.facts.seconds, "compile_seconds": self.facts.compile_seconds}
-        self.facts = Facts(**meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
-        self.facts.pretraining_from = str(source or "the cache")
-        self.folder.append(Row(*row) for row in meta["rows"])
-        self.console.say(
-            f"pretraining: found finished in {source or 'the cache'}; its {self.facts.dataset_rows:,} "
-            "rows of offline data are not loaded"
-        )
-        return restored
-
-    def _keep_pretrained(self, state: TrainState, clock: Clock) -> None:
-        """Saves the pretrained state in the run and in the cache, for runs that share it."""
-        wanted = self._identity()
-        rows = [list(row) for row in read_metrics(self.folder.path) if row.phase == "pretrain"]
-        folders = [
-            self.folder.path / pretrained.FOLDER,
-            pretrained.cache_folder(self.options.cache_dir, wanted),
-        ]
-        meta = {"facts": asdict(self.facts), "rows": rows}
-        ruler = held_out.load(self.folder.path)
-        pretrained.keep(folders, wanted, pretrained.Found((state, clock), meta, ruler))
-
-    def _identity(self) -> dict[str, Any]:
-        return pretrained.identity(self.config, self.env, self.options.cache_dir)
+        self.facts = Facts(**found.meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
+        self.facts.pretraining_from = self.sharing.origin
+        self.evaluation.held_out = found.ruler
+        return self.placement.spread(found.state[0])
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
 
@@ -278,11 +225,11 @@ class Run:
         """Measures every member's agent; returns the score as text."""
         algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
         agent = algorithm.hand_over(state.agent)
-        began = self._clock()
+        began = self.facts.clock()
         values = self.evaluation.measure(phase, step, agent)
         if phase == "online":
             values |= self.evaluation.measure_online(step, agent, state.reference, state.buffer)
-        self._spent("evaluation", began)
+        self.facts.spent("evaluation", began)
         self._write(phase, step, values)
         return self._show_return(values["eval/return"].mean())
 
@@ -304,16 +251,25 @@ class Run:
             if not np.isnan(value)
         )
 
-    def _checkpoint(self, phase: str, step: int, index: int, tree: Any) -> None:
-        meta = {
-            "phase": phase,
-            "step": step,
-            "metrics_size": self.folder.metrics_size(),
-            "facts": asdict(self.facts),
-        }
-        began = self._clock()
-        self.checkpoints.save(index, tree, meta)
-        self._spent("checkpoints", began)
+    def _end_chunk(self, phase: str, done: int, total: int, state: TrainState, clock: Clock) -> None:
+        """Saves where that is due, or where a signal asks for the end, and then ends.
+
+        Raises:
+            StoppedError: a signal has asked for the end.
+        """
+        stopped_by = signals.received()
+        due = done % self.config.evaluation.checkpoint_every == 0 or done == total
+        if due or stopped_by or self.resumption.overdue:
+            self._checkpoint(phase, done, state, clock)
+        if stopped_by:
+            how = "not saved" if self.resumption.overdue else "saved"
+            raise signals.StoppedError(f"stopped by {stopped_by}; {how} in {phase} at step {done:,}")
+
+    def _checkpoint(self, phase: str, step: int, state: TrainState, clock: Clock) -> None:
+        began = self.facts.clock()
+        index = step if phase == "pretrain" else self.config.offline.offline_steps + step
+        self.resumption.save(index, phase, step, asdict(self.facts), state, clock)
+        self.facts.spent("checkpoints", began)
 
     # -- small things -------------------------------------------------------------------------------------
 
@@ -323,14 +279,6 @@ class Run:
         if seconds:
             self.facts.compile_seconds[what] = round(seconds, 2)
         return program
-
-    def _clock(self) -> float:
-        """Returns seconds on a clock that stands still while a program is compiled."""
-        return time.perf_counter() - sum(self.facts.compile_seconds.values())
-
-    def _spent(self, phase: str, began: float) -> None:
-        """Adds the time since `began` on the clock to what `phase` has taken."""
-        self.facts.seconds[phase] = self.facts.seconds.get(phase, 0.0) + self._clock() - began
 
     def _placed(self, state: TrainState, clock: Clock) -> tuple[TrainState, Clock]:
         """Returns the members spread over the devices, and the clock on all of them."""

@@ -1,6 +1,8 @@
 """The run folder: config, versions, metrics, summary. Never overwritten, appended to without a seam."""
 
 import csv
+import hashlib
+import io
 import json
 import os
 import platform
@@ -10,8 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from tensorboardX import SummaryWriter
 
+from wsrl_mjx import faults
+from wsrl_mjx.events import Events
+
+RAISABLE = ("online_steps", "max_skipped_updates")  # no number before the end depends on them
 COLUMNS = ("phase", "step", "seed", "name", "value", "point")
 PACKAGES = (
     "wsrl_mjx",
@@ -44,7 +49,9 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.metrics_path = path / "metrics.csv"
-        self._events: dict[str, SummaryWriter] = {}  # by phase: each counts its own steps
+        self._written: int | None = None  # bytes of metrics.csv that are whole; None: all that it has
+        self._waiting = b""  # rows that the disk has not taken yet
+        self._events: dict[str, Events] = {}  # by phase: each counts its own steps
         self._events_kept: dict[str, int] | None = None  # last step by phase, after a resume
 
     @classmethod
@@ -74,15 +81,21 @@ class RunFolder:
             config: the settings to go on with.
             defaults: what a setting counts as that did not exist when the run began.
 
+        What is in `RAISABLE` may have grown; the folder's config is then replaced.
+
         Raises:
             ValueError: no run there, or it was made with another config; the message lists the differences.
         """
         folder = cls(path)
         saved = defaults | read_config(path)
+        grown = {k: config[k] for k in RAISABLE if k in config and k in saved and config[k] > saved[k]}
+        saved |= grown
         differing = sorted(k for k in saved.keys() | config.keys() if saved.get(k) != config.get(k))
         if differing:
             lines = [f"  {k}: the run has {saved.get(k)!r}, now {config.get(k)!r}" for k in differing]
             raise ValueError(f"run-dir {path} was made with another config:\n" + "\n".join(lines))
+        if grown:
+            folder.write_json("config.json", config)
         return folder
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
@@ -92,51 +105,87 @@ class RunFolder:
         temporary.replace(self.path / name)
 
     def append(self, rows: Iterable[Row]) -> None:
-        """Appends to metrics.csv and to the TensorBoard events."""
-        with self.metrics_path.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            for row in rows:
-                writer.writerow(row._replace(value=repr(row.value)))
-                member = f"{row.point}/seed{row.seed}".removeprefix("/")
-                self._events_of(row.phase).add_scalar(f"{row.name}/{member}", row.value, row.step)
+        """Appends to metrics.csv and to the TensorBoard events; what a full disk does not take waits.
 
-    def metrics_size(self) -> int:
-        """Returns the bytes in metrics.csv; a checkpoint remembers them."""
-        return self.metrics_path.stat().st_size
+        Raises:
+            OSError: the folder is gone, or cannot be written any more.
+        """
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        for row in rows:
+            writer.writerow(row._replace(value=repr(row.value)))
+            member = f"{row.point}/seed{row.seed}".removeprefix("/")
+            self._events_of(row.phase).add(f"{row.name}/{member}", row.value, row.step)
+        self._waiting += text.getvalue().encode()
+        self.write_waiting()
+        for events in self._events.values():
+            events.flush()
 
-    @staticmethod
-    def header_size() -> int:
-        """Returns the bytes of a metrics.csv without rows."""
-        return len(",".join(COLUMNS)) + 1
+    def write_waiting(self) -> bool:
+        """Writes the rows that wait; returns whether none does any more. Raises OSError as `append` does."""
+        try:
+            with self.metrics_path.open("r+b") as file:  # never made anew: its rows would be lost
+                # Half of what waits may be there from the time before.
+                self._written = file.seek(0, os.SEEK_END) if self._written is None else self._written
+                file.truncate(self._written)
+                file.seek(self._written)
+                file.write(self._waiting)
+        except OSError as error:
+            if faults.is_full(error):
+                return False
+            faults.check_writable(self.path)
+            raise
+        self._written, self._waiting = self._written + len(self._waiting), b""
+        return True
 
-    def cut_metrics(self, size: int) -> None:
-        """Drops the rows written after the checkpoint that remembered `size`; they will come again.
+    def mark(self) -> dict[str, Any]:
+        """Returns the place in metrics.csv that a checkpoint remembers, once the disk has all before it.
+
+        Raises:
+            OSError: the disk is full, or does not take them otherwise.
+        """
+        if not self.write_waiting():
+            raise OSError("metrics.csv: there is no room for its rows")
+        with self.metrics_path.open("rb") as file:
+            os.fsync(file.fileno())
+            content = file.read()
+        return {"size": len(content), "digest": hashlib.sha256(content).hexdigest()}
+
+    def holds(self, mark: dict[str, Any]) -> bool:
+        """Returns whether metrics.csv begins with the rows that were there at `mark`."""
+        try:
+            with self.metrics_path.open("rb") as file:
+                content = file.read(mark["size"])
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == mark["digest"]
+
+    def cut_metrics(self, size: int | None = None) -> None:
+        """Drops the rows behind the first `size` bytes, which a checkpoint remembered; they will come again.
+
+        Without a size all rows are dropped.
 
         Raises:
             ValueError: the metrics have other columns; nothing is dropped then.
         """
         _check_columns(self.path)  # the rows come later: the last may be torn
+        self._written, self._waiting = len(",".join(COLUMNS)) + 1 if size is None else size, b""
         with self.metrics_path.open("r+b") as file:
-            file.truncate(size)
+            file.truncate(self._written)
         self._events_kept = {}
         for row in read_metrics(self.path):
             self._events_kept[row.phase] = max(row.step, self._events_kept.get(row.phase, 0))
 
     def close(self) -> None:
-        """Flushes the events."""
+        """Closes the events."""
         for events in self._events.values():
             events.close()
 
-    def _events_of(self, phase: str) -> SummaryWriter:
-        """Returns the phase's writer; after a resume TensorBoard forgets the steps that come again."""
+    def _events_of(self, phase: str) -> Events:
+        """Returns the phase's events; after a resume TensorBoard forgets the steps that come again."""
         if phase not in self._events:
-            folder = self.path / "tensorboard" / phase
-            self._events[phase] = SummaryWriter(
-                str(folder),
-                purge_step=None if self._events_kept is None else self._events_kept.get(phase, -1) + 1,
-                # The library names a file by the second: one of the same second would be overwritten.
-                filename_suffix=f".{len(list(folder.glob('events*')))}",
-            )
+            forget_from = None if self._events_kept is None else self._events_kept.get(phase, -1) + 1
+            self._events[phase] = Events(self.path / "tensorboard" / phase, forget_from)
         return self._events[phase]
 
 

@@ -38,13 +38,15 @@ class Recorded:
         open_folder(self.config, folder, self.options.resume)
         if name == self.cut:
             raise CutOffError
-        finish(folder, 50.0, 100.0, seeds=self.config.num_seeds)
+        finish(folder, 50.0, 100.0, seeds=self.config.num_seeds, steps=self.config.online.online_steps)
 
 
-def finish(folder: Path, pretrained: float, final: float, seeds: int) -> None:
+def finish(folder: Path, pretrained: float, final: float, seeds: int, steps: int = 6000) -> None:
     scores = {"pretrained": {"score": pretrained}, "final": {"score": final}}
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "summary.json").write_text(json.dumps({"seeds": dict.fromkeys(map(str, range(seeds)), scores)}))
+    (folder / "summary.json").write_text(
+        json.dumps({"seeds": dict.fromkeys(map(str, range(seeds)), scores), "online_steps": steps})
+    )
 
 
 @pytest.fixture

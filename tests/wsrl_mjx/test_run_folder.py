@@ -1,7 +1,11 @@
 """The run folder: appended to without a seam, cut back exactly, never overwritten."""
 
+import errno
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -13,8 +17,10 @@ ROWS = [Row("online", 10, 0, "critic/q", 0.1), Row("online", 10, 1, "critic/q", 
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "run", CONFIG)
+def folder(tmp_path: Path) -> Iterator[RunFolder]:
+    made = RunFolder.create(tmp_path / "run", CONFIG)
+    yield made
+    made.close()
 
 
 def test_rows_come_back_exactly(folder: RunFolder) -> None:
@@ -25,15 +31,62 @@ def test_rows_come_back_exactly(folder: RunFolder) -> None:
 
 
 def test_metrics_are_cut_back_to_what_a_checkpoint_remembers(folder: RunFolder) -> None:
-    assert folder.metrics_size() == folder.header_size()
+    at_start = folder.mark()
     folder.append(ROWS[:1])
-    remembered = folder.metrics_size()
+    remembered = folder.mark()
     folder.append(ROWS[1:])
-    folder.cut_metrics(remembered)
+    assert folder.holds(at_start) and folder.holds(remembered)
+    folder.cut_metrics(remembered["size"])
     assert read_metrics(folder.path) == ROWS[:1]
     folder.append(ROWS[1:])
     folder.close()
     assert read_metrics(folder.path) == ROWS
+    folder.cut_metrics()
+    assert folder.mark() == at_start
+
+
+def test_metrics_that_are_shorter_or_other_than_remembered_are_noticed(folder: RunFolder) -> None:
+    folder.append(ROWS[:1])
+    first = folder.mark()
+    folder.append(ROWS[1:])
+    both = folder.mark()
+    whole = folder.metrics_path.read_bytes()
+    folder.metrics_path.write_bytes(whole[:-1])
+    assert folder.holds(first) and not folder.holds(both)
+    folder.metrics_path.write_bytes(whole.replace(b"0.1", b"0.3"))
+    assert not folder.holds(first)
+    folder.metrics_path.unlink()
+    assert not folder.holds(first)
+
+
+def test_rows_wait_while_the_disk_is_full_and_come_in_order(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a line may have been written when the room ended."""
+    folder.append(ROWS[:1])
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", **options: Any) -> Any:
+        if path == folder.metrics_path and "+" in mode:
+            with real(path, "ab") as file:
+                file.write(b"online,1")
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    folder.append(ROWS[1:])
+    with pytest.raises(OSError, match="no room for its rows"):
+        folder.mark()
+    monkeypatch.setattr(Path, "open", real)
+    folder.append([ROWS[0]._replace(step=20)])
+    assert read_metrics(folder.path) == [*ROWS, ROWS[0]._replace(step=20)]
+
+
+def test_a_folder_that_is_gone_is_an_error_that_says_so(folder: RunFolder) -> None:
+    folder.append(ROWS[:1])
+    shutil.rmtree(folder.path)
+    with pytest.raises(OSError, match="run is gone"):
+        folder.append(ROWS[1:])
 
 
 def events(path: Path) -> list[Event]:
@@ -50,7 +103,7 @@ def events(path: Path) -> list[Event]:
 
 def test_tensorboard_forgets_what_comes_again_after_a_resume(folder: RunFolder) -> None:
     folder.append([Row("pretrain", 400, 0, "critic/q", 1.0), *ROWS])
-    remembered = folder.metrics_size()
+    remembered = folder.mark()["size"]
     folder.append([Row("online", 20, 0, "critic/q", 2.0)])
     folder.close()
     resumed = RunFolder.reopen(folder.path, CONFIG, defaults={})
@@ -84,6 +137,19 @@ def test_only_the_same_config_goes_on(folder: RunFolder) -> None:
         RunFolder.reopen(folder.path, CONFIG | {"utd": 1.0, "new": 1}, defaults={})
 
 
+def test_a_run_may_be_made_longer_and_nothing_else(tmp_path: Path) -> None:
+    config = {"seed": 0, "online_steps": 40}
+    path = RunFolder.create(tmp_path / "run", config).path
+    longer = config | {"online_steps": 60}
+    RunFolder.reopen(path, longer, defaults={})
+    assert read_config(path) == longer
+    with pytest.raises(ValueError, match=r"online_steps: the run has 60, now 40$"):
+        RunFolder.reopen(path, config, defaults={})
+    with pytest.raises(ValueError, match=r"another config:\n  seed: the run has 0, now 1$"):
+        RunFolder.reopen(path, longer | {"online_steps": 80, "seed": 1}, defaults={})
+    assert read_config(path) == longer
+
+
 def test_a_setting_that_did_not_exist_when_the_run_began_counts_as_its_default(folder: RunFolder) -> None:
     assert RunFolder.reopen(folder.path, CONFIG | {"new": 1}, defaults={"new": 1}).path == folder.path
     with pytest.raises(ValueError, match=r"another config:\n  new: the run has 1, now 2$"):
@@ -113,7 +179,7 @@ def test_the_grid_point_of_a_row_comes_back(folder: RunFolder) -> None:
 def test_metrics_of_another_version_are_refused_and_left_as_they_are(folder: RunFolder) -> None:
     text = "phase,step,seed,name,value\nonline,10,0,critic/q,0.1\n"
     folder.metrics_path.write_text(text)
-    for refused in (lambda: read_metrics(folder.path), lambda: folder.cut_metrics(folder.header_size())):
+    for refused in (lambda: read_metrics(folder.path), folder.cut_metrics):
         with pytest.raises(
             ValueError, match=r"must have the columns phase, .*, point, got 'phase,.*,value';"
         ):
@@ -124,7 +190,7 @@ def test_metrics_of_another_version_are_refused_and_left_as_they_are(folder: Run
 def test_a_torn_last_row_is_cut_off(folder: RunFolder) -> None:
     """A process may die in the middle of a line."""
     folder.append(ROWS)
-    size = folder.metrics_size()
+    size = folder.mark()["size"]
     with folder.metrics_path.open("a") as file:
         file.write("online,1")
     folder.cut_metrics(size)
