@@ -23,7 +23,7 @@ LAYERS: list[set[str]] = [
     {"phases"},
     {"config", "checkpoint", "run_folder"},
     {"members", "resumption"},
-    {"validation", "workshop"},
+    {"validation", "workshop", "skipped"},
     {"presets", "catalog", "recipes", "maze_view", "curves", "diagnostics"},
     {"pretrained", "plan", "maze_picture", "evaluation", "comparison"},
     {"panels"},

@@ -39,7 +39,7 @@ def power_cut() -> None:
 
 
 class Watched(Run):
-    """A run that keeps its data, its last state and what it said, and that is disturbed where it is told to."""
+    """A run that keeps its data, its last state and what it said, and is disturbed where it is told to."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.base import Environment
-from wsrl_mjx import behaviors, cache, dataset, waypoints
+from wsrl_mjx import behaviors, cache, dataset, faults, waypoints
 from wsrl_mjx.config import DataConfig
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.domains import domain_of
@@ -93,7 +93,10 @@ def obtain(
     if (folder / "card.json").is_file():
         return dataset.load(folder, env), "the cache"
     made = roll_out(config, env, on_progress, compiled)
-    dataset.save(folder, made)
+    try:
+        dataset.save(folder, made)
+    except OSError as error:  # without room it is rolled out again by the next run
+        return made, f"fresh rollouts, which could not be kept ({faults.in_words(error)})"
     return made, "fresh rollouts"
 
 

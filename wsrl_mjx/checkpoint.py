@@ -114,8 +114,10 @@ class Checkpoints:
                 name = jax.tree_util.keystr(path)
                 if place in wanted and digests.of_array(leaf) != saved.get(name):
                     raise DamagedError(f"the bytes of {name} are not those that were saved")
-        # Restored arrays are not always donatable (jax #18617); a jitted copy is.
-        return jax.jit(lambda tree: jax.tree.map(lambda x: x.copy(), tree))(pick(state))
+        # Restored arrays are tied to a device, so that the same program would be compiled anew for them, and
+        # are not always donatable (jax #18617). A jitted copy of what the host has is like any fresh array.
+        on_host = jax.tree.map(_on_host, pick(state))
+        return jax.jit(lambda tree: jax.tree.map(lambda x: x.copy(), tree))(on_host)
 
     def set_aside(self, step: int, folder: Path) -> None:
         """Moves the checkpoint of `step` into `folder`, so that another can take its place."""
@@ -166,8 +168,11 @@ class Checkpoints:
 
 
 def _on_host(leaf: Any) -> Any:
-    """Returns an array as NumPy has it, from however many devices; typed keys stay as they are."""
-    return leaf if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else np.asarray(leaf)
+    """Returns an array as NumPy has it, from however many devices; typed keys go there and back."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        numbers: Any = np.asarray(jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
+    return np.asarray(leaf)
 
 
 def _in_one_line(error: Exception) -> str:

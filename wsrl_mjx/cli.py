@@ -14,10 +14,12 @@ from wsrl_mjx.config import Config, from_saved, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run_folder import check_free, read_config
+from wsrl_mjx.skipped import NotFiniteError
 from wsrl_mjx.validation import validate
 
 # Exit codes; that of a run which a signal stopped is `signals.EXIT_CODE`.
 BAD_INPUT = 2
+NOT_FINITE = 70  # EX_SOFTWARE of sysexits.h
 NOT_WRITABLE = 74  # EX_IOERR of sysexits.h
 
 
@@ -79,6 +81,8 @@ def until_the_end(carry_out: Callable[[], None], console: Console) -> None:
     except signals.StoppedError as stopped:
         console.say(f"{stopped}; go on with --resume")
         raise SystemExit(signals.EXIT_CODE) from None
+    except NotFiniteError as error:
+        fail(str(error), NOT_FINITE)
     except ValueError as error:
         fail(str(error))
     except OSError as error:

@@ -160,6 +160,9 @@ class EvaluationConfig:
     """Steps of one compiled call; divides every evaluation point."""
     checkpoint_every: int = 20_000
     """Steps between checkpoints, in both phases; a multiple of chunk_steps."""
+    max_skipped_updates: int = 100
+    """Updates of one network that may be left out because loss or gradient is not finite; one more ends the
+    run."""
     true_value_states: int = 0
     """Held-out states from which an evaluation restarts the simulator, to measure the policy's true value; 0
     for none."""

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from wsrl_mjx import catalog, signals
 from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console, duration
+from wsrl_mjx.console import Console
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run import Run, RunOptions, open_folder
+from wsrl_mjx.skipped import NotFiniteError
 from wsrl_mjx.validation import validate
 from wsrl_mjx.workshop import Workshop
 
@@ -81,16 +82,11 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
             run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices
         )
         began = time.perf_counter()
-        Run(job.config, options, console, workshop).train()
+        try:
+            Run(job.config, options, console, workshop).train()
+        except NotFiniteError as error:  # it would end there again; the others need not wait for that
+            console.say(f"run {job.name} ended early: {error}")
         spent.append(time.perf_counter() - began)
-
-
-def _forecast(spent: Sequence[float], waiting: int) -> str:
-    """Returns the time that the runs still to be done will take if each takes what those before took."""
-    if not spent:
-        return ""
-    left = duration(waiting * sum(spent) / len(spent))
-    return f" ({waiting} not finished yet, about {left} left)"
 
 
 def is_finished(run_dir: Path, online_steps: int = 0) -> bool:

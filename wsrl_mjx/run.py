@@ -23,6 +23,7 @@ from wsrl_mjx import (
     recipes,
     report,
     signals,
+    skipped,
 )
 from wsrl_mjx.config import Config, evaluation_points, flat_fields
 from wsrl_mjx.console import Console
@@ -99,6 +100,7 @@ class Run:
         Raises:
             ValueError: another process runs in the same folder, or no checkpoint in it can be gone on with.
             StoppedError: a signal asked for the end; what is done is saved.
+            NotFiniteError: a learner's losses or gradients are not finite, again and again.
             OSError: the folder is gone, or cannot be written any more.
         """
         rows = catalog.count_rows(self.config.data, self.env, self.options.cache_dir)
@@ -155,7 +157,7 @@ class Run:
             for done in range(step + every.chunk_steps, total + 1, every.chunk_steps):
                 began = self.facts.clock()
                 state, clock, metrics = program(phase, data, state, clock)
-                self._log("pretrain", done, metrics)
+                self._log("pretrain", done, metrics, state.agent)
                 self.facts.spent("pretraining", began)
                 if done % every.pretrain_eval_every == 0 and done < total:
                     progress.score(self._evaluate_and_log("pretrain", done, state))
@@ -188,7 +190,7 @@ class Run:
                 began = self.facts.clock()
                 name = "warmup" if done <= self.config.first_update else "fine-tuning"
                 state, clock, metrics = program(phase, shared, state, clock)
-                self._log("online", done, metrics)
+                self._log("online", done, metrics, state.agent)
                 self.facts.spent(name, began)
                 if done in points:
                     progress.score(self._evaluate_online(state, done))
@@ -233,13 +235,17 @@ class Run:
         self._write(phase, step, values)
         return self._show_return(values["eval/return"].mean())
 
-    def _log(self, phase: str, step: int, metrics: Metrics) -> None:
-        """Writes the means of one chunk; what had no weight in it has no row."""
+    def _log(self, phase: str, step: int, metrics: Metrics, agent: Any) -> None:
+        """Writes the means of one chunk, and the updates that were left out so far.
+
+        What had no weight in the chunk has no row.
+        """
         host = jax.device_get(metrics)
         values = {
             name: np.where(m.weight > 0, m.total / np.maximum(m.weight, 1e-9), np.nan)
             for name, m in host.items()
         }
+        values["learner/skipped"] = np.sum(list(skipped.by_network(agent).values()), axis=0)
         self._write(phase, step, values)
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
@@ -255,8 +261,11 @@ class Run:
         """Saves where that is due, or where a signal asks for the end, and then ends.
 
         Raises:
+            NotFiniteError: see `skipped.check`; nothing is saved then.
             StoppedError: a signal has asked for the end.
         """
+        limit = self.config.evaluation.max_skipped_updates
+        skipped.check(state.agent, limit, self.members, f"step {done:,} of {phase}")
         stopped_by = signals.received()
         due = done % self.config.evaluation.checkpoint_every == 0 or done == total
         if due or stopped_by or self.resumption.overdue:

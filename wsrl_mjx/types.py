@@ -27,9 +27,10 @@ class Average(struct.PyTreeNode):
 
     @classmethod
     def of(cls, value: jax.Array, weight: jax.Array | float = 1.0) -> "Average":
-        """Returns one value that counts `weight` times."""
-        weight = jnp.asarray(weight, jnp.float32)
-        return cls(jnp.asarray(value, jnp.float32) * weight, weight)
+        """Returns one value that counts `weight` times; one that is not finite counts nothing."""
+        finite = jnp.isfinite(value)
+        weight = jnp.where(finite, jnp.asarray(weight, jnp.float32), 0.0)
+        return cls(jnp.where(finite, jnp.asarray(value, jnp.float32), 0.0) * weight, weight)
 
 
 Metrics = dict[str, Average]  # flat, keys fixed per phase, named `group/name`
@@ -59,6 +60,7 @@ class Learner(struct.PyTreeNode):
 
     params: Params
     opt_state: Any
+    skipped: jax.Array  # [] int32: updates left out so far, because they were not finite
 
 
 class Clock(struct.PyTreeNode):

@@ -53,6 +53,7 @@ def _check_points(config: Config) -> None:
 
 def _check_counts(config: Config) -> None:
     may_be_zero = {"warmup_steps", "seed", "dataset_seed", "offline_steps", "true_value_states"}
+    may_be_zero |= {"max_skipped_updates"}
     for name, value in flat_fields(config).items():
         if name in ("actor_hidden", "critic_hidden"):
             if not value or any(not _is_count(width) or width < 1 for width in value):

@@ -56,6 +56,13 @@ def test_what_comes_back_can_be_donated(checkpoints: Checkpoints) -> None:
     assert back["weights"].is_deleted()
 
 
+def test_what_comes_back_is_tied_to_no_device(checkpoints: Checkpoints) -> None:
+    """Otherwise a resumed run would compile all its programs again, past the cache."""
+    checkpoints.save(1, tree(1.0), {})
+    text = lambda state: jax.jit(lambda x: x).lower(state).as_text()
+    assert text(checkpoints.restore(1, tree(0.0))) == text(tree(1.0))
+
+
 def test_the_newest_two_are_kept(checkpoints: Checkpoints, tmp_path: Path) -> None:
     assert checkpoints.latest() is None
     for step in (1, 2, 3):

@@ -53,7 +53,7 @@ class Algorithm(Protocol):
 
 def learner(params: Params) -> Learner:
     """Returns `params` with a fresh Adam state."""
-    return Learner(params, optax.adam(0.0).init(params))
+    return Learner(params, optax.adam(0.0).init(params), jnp.zeros((), jnp.int32))
 
 
 def descend(
@@ -61,11 +61,16 @@ def descend(
 ) -> tuple[Learner, jax.Array, Any]:
     """Takes one Adam step down `loss`, a function of the parameters with an auxiliary output.
 
-    The optimizer is built here from the traced rate, so that none hides in its state.
+    The optimizer is built here from the traced rate, so that none hides in its state. Where the loss or the
+    square of a gradient (Adam keeps it) is not finite, everything stays as it is, and `skipped` counts one.
     """
     (value, auxiliary), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
     step, opt_state = optax.adam(learning_rate).update(gradient, state.opt_state)
-    return Learner(optax.apply_updates(state.params, step), opt_state), value, auxiliary
+    moved = Learner(optax.apply_updates(state.params, step), opt_state, state.skipped)
+    finite = [jnp.isfinite(jnp.square(leaf)).all() for leaf in jax.tree.leaves(gradient)]
+    sound = jnp.isfinite(value) & jnp.stack(finite).all()
+    stays = state.replace(skipped=state.skipped + 1)
+    return jax.tree.map(lambda a, b: jnp.where(sound, a, b), moved, stays), value, auxiliary
 
 
 def hyper(value: float) -> jax.Array:
