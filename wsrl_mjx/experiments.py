@@ -89,6 +89,14 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
         spent.append(time.perf_counter() - began)
 
 
+def _forecast(spent: Sequence[float], waiting: int) -> str:
+    """Returns the time that the runs still to be done will take if each takes what those before took."""
+    if not spent:
+        return ""
+    left = duration(waiting * sum(spent) / len(spent))
+    return f" ({waiting} not finished yet, about {left} left)"
+
+
 def is_finished(run_dir: Path, online_steps: int = 0) -> bool:
     """Returns whether the run at `run_dir` came to its end: its summary is the last thing that it writes.
 

@@ -42,6 +42,6 @@ def check(agent: Any, limit: int, members: Sequence[Member], where: str) -> None
         if counts[worst] > limit:
             raise NotFiniteError(
                 f"{network} of {members[worst].label}: loss or gradient not finite in {counts[worst]:,} "
-                f"updates up to {where}, more than max_skipped_updates ({limit:,}); none of them was made, and "
-                "the checkpoints are sound"
+                f"updates up to {where}, more than max_skipped_updates ({limit:,}); none of them was made, "
+                "and the checkpoints are sound"
             )
