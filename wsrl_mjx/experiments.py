@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from wsrl_mjx import catalog, signals
 from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
+from wsrl_mjx.console import Console, duration
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run import Run, RunOptions, open_folder
 from wsrl_mjx.skipped import NotFiniteError
