@@ -14,6 +14,7 @@ from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console, duration
 from wsrl_mjx.curves import curve, of_point
 from wsrl_mjx.members import Member
+from wsrl_mjx.methods import METHODS
 from wsrl_mjx.run_folder import Row, RunFolder, read_metrics
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
@@ -57,7 +58,8 @@ def summarize(
         "env": config.env,
         "preset": config.preset,
         "online_steps": config.online.online_steps,
-        "behavior": _with_score(facts["behavior_return"], reference),
+        "method": config.method,
+        "behavior": _with_score(facts["behavior_return"], reference) if config.needs_data else None,
         **({"points": by_point} if config.points else {"seeds": by_point[""]}),
         "seconds": {name: round(value, 2) for name, value in facts["seconds"].items()},
         "compile_seconds": facts["compile_seconds"],
@@ -134,32 +136,36 @@ def learning_curve(
 
 def _title(config: Config) -> str:
     return (
-        f"WSRL: {config.env}, {config.data.dataset} data, {config.num_seeds} seed(s), preset {config.preset}"
+        f"{METHODS[config.method].title}: {config.env}, "
+        f"{config.data.dataset if config.needs_data else 'no'} data, {config.num_seeds} seed(s), "
+        f"preset {config.preset}"
     )
 
 
 def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, scale: Any) -> None:
     """Draws mean and spread over seeds: pretraining left of the switch, warmup shaded, then fine-tuning."""
-    width = PRETRAINING_SHARE * config.online.online_steps
+    pretrained = config.offline.offline_steps > 0
+    width = PRETRAINING_SHARE * config.online.online_steps if pretrained else 0.0
     steps, values = curve(rows, "pretrain", name)
     online_steps, online = curve(rows, "online", name)
-    before = (steps / config.offline.offline_steps - 1.0) * width
-    if name.startswith("eval/") and len(online_steps):  # the switch itself is the pretraining's last point
+    before = (steps / max(config.offline.offline_steps, 1) - 1.0) * width
+    if name.startswith("eval/") and len(online_steps) and pretrained:  # the switch is its last point
         before = np.append(before, 0.0)
         values = np.concatenate([values, online[:1]]) if values.size else online[:1]
     _draw_seeds(axes, before, scale(values), color, linestyle=":")
     _draw_seeds(axes, online_steps, scale(online), color, linestyle="-")
     axes.axvline(0, color="black", linewidth=1)
-    axes.axvspan(0, config.online.warmup_steps, color=GREY, alpha=0.13, linewidth=0)
+    axes.axvspan(0, config.online.warmup_steps - config.prefilled_rows, color=GREY, alpha=0.13, linewidth=0)
     top = axes.get_xaxis_transform()
-    axes.text(-0.02 * width, 1.01, "pretraining", transform=top, ha="right", fontsize=9, color=GREY)
     label = "warmup, fine-tuning" if config.online.warmup_steps else "fine-tuning"
-    axes.text(0.02 * width, 1.01, f"switch: {label}", transform=top, ha="left", fontsize=9, color=GREY)
+    if pretrained:
+        axes.text(-0.02 * width, 1.01, "pretraining", transform=top, ha="right", fontsize=9, color=GREY)
+        label = f"switch: {label}"
+    axes.text(0.02 * width, 1.01, label, transform=top, ha="left", fontsize=9, color=GREY)
     axes.set_xlim(-width, config.online.online_steps)
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= config.online.online_steps])
-    axes.set_xlabel(
-        f"environment steps since the switch ({config.offline.offline_steps:,} gradient steps before)"
-    )
+    since = f"since the switch ({config.offline.offline_steps:,} gradient steps before)" if pretrained else ""
+    axes.set_xlabel(f"environment steps {since}".strip())
 
 
 def _draw_seeds(axes: Axes, steps: np.ndarray, values: np.ndarray, color: str, linestyle: str) -> None:
@@ -176,7 +182,9 @@ def _with_score(value: float, reference: ReferenceScores | None) -> dict[str, fl
     return {"return": float(value), "score": score}
 
 
-def _show(entry: dict[str, Any], reference: ReferenceScores | None) -> str:
+def _show(entry: dict[str, Any] | None, reference: ReferenceScores | None) -> str:
+    if entry is None:
+        return "none"
     if reference is not None and reference.of_success:
         return f"{entry['score']:.0f} %"
     score = "" if entry["score"] is None else f" ({entry['score']:.1f})"
