@@ -9,6 +9,7 @@ import numpy as np
 
 from envs.base import Environment
 from wsrl_mjx import networks, replay, rollout
+from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
@@ -79,11 +80,12 @@ ALGORITHMS = {
     "calql": CalQL(cql()),
     "iql": iql(),
     "iql, ddpg": iql(extraction="ddpg"),
+    "awac": AWAC(sac(), beta=hyper(2.0)),
     "bc": BC(sac()),
     "so2": SO2(sac(), noise=hyper(0.3), noise_limit=hyper(0.4)),
 }
 LEARNS_NO_CRITIC = {"bc"}
-LEARNS_NO_TEMPERATURE = {"bc", "iql", "iql, ddpg"}
+LEARNS_NO_TEMPERATURE = {"awac", "bc", "iql", "iql, ddpg"}
 DRAWS_NOTHING = {"bc"}  # of random numbers
 
 

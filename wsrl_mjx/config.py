@@ -7,11 +7,11 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-OfflineAlgo = Literal["calql", "cql", "iql", "bc"]
-OnlineAlgo = Literal["sac", "cql", "calql", "iql", "so2"]
+OfflineAlgo = Literal["calql", "cql", "iql", "awac", "bc"]
+OnlineAlgo = Literal["sac", "cql", "calql", "iql", "awac", "so2"]
 WarmupSource = Literal["policy", "random", "data"]
 Origin = Literal["pretrained", "fresh"]
-Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "jsrl", "so2"]
+Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "jsrl", "so2", "awac"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ class OfflineConfig:
     """Of the target critics' values that IQL's state value is; above 0.5."""
     iql_beta: float = 3.0
     """Inverse temperature of the advantages that weigh IQL's cloning."""
+    awac_beta: float = 1.0
+    """Inverse temperature of the advantages that weigh AWAC's cloning."""
     iql_extraction: Literal["awr", "ddpg"] = "awr"
     """How IQL's actor follows its critics: advantage-weighted cloning, or their gradient (DDPG+BC)."""
     iql_cloning: float = 1.0

@@ -34,4 +34,8 @@ METHODS = {
     "jsrl": Method("JSRL", {"guide_steps": 100.0, "init_critics": "fresh", "warmup_steps": 0}),
     # Zhang et al. 2024: ten updates a step, and nine of ten rows from the data.
     "so2": Method("SO2", {"online_algo": "so2", "utd": 10.0, "offline_share": 0.9}),
+    # Nair et al. 2020; the data stays in its buffer.
+    "awac": Method(
+        "AWAC", {"offline_algo": "awac", "online_algo": "awac", "retain": "append", "warmup_steps": 0}
+    ),
 }

@@ -12,6 +12,7 @@ from flax import struct
 
 from envs.base import Environment
 from wsrl_mjx import members, networks, replay, rollout
+from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
@@ -268,6 +269,8 @@ def _algorithm(name: str, config: Config, sac: SAC, alpha: float) -> Any:
             value=networks.Value(agent.critic_hidden, agent.layer_norm, agent.precision),
             extraction=offline.iql_extraction,
         )
+    if name == "awac":
+        return AWAC(sac, beta=hyper(offline.awac_beta))
     if name == "so2":
         return SO2(sac, noise=hyper(online.so2_noise), noise_limit=hyper(online.so2_noise_limit))
     return {"sac": sac, "bc": BC(sac)}[name]

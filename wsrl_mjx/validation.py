@@ -112,7 +112,7 @@ def _check_choices(config: Config) -> None:
 def _check_iql(config: Config) -> None:
     if not 0.5 <= config.offline.iql_expectile < 1.0:
         raise ValueError(f"iql_expectile must be in [0.5, 1), got {config.offline.iql_expectile}")
-    for name in ("iql_beta", "iql_cloning", "so2_noise", "so2_noise_limit"):
+    for name in ("iql_beta", "awac_beta", "iql_cloning", "so2_noise", "so2_noise_limit"):
         value = flat_fields(config)[name]
         if value < 0.0:
             raise ValueError(f"{name} must not be negative, got {value}")

@@ -204,6 +204,23 @@ def test_iql_actor_update(name: str) -> None:
     check_step(sac_state(subject.state).actor, sac_state(state).actor, loss, now["actor"], 1e-3)
 
 
+def test_awac_actor_update() -> None:
+    subject = compiled("awac")
+    now = plain(subject.state)
+    mean, std = reference.actor(now["actor"], ROWS["obs"])
+    own, _ = reference.squash(mean, std, normal(KEY))
+    least = lambda action: reference.ensemble(now["critic"], ROWS["obs"], action).min(axis=0)
+    weight = np.minimum(np.exp(2.0 * (least(ROWS["action"]) - least(own))), 100.0)
+
+    def loss(params: dict) -> float:
+        density = reference.log_density(*reference.actor(params, ROWS["obs"]), ROWS["action"])
+        return -reference.masked_mean(weight * density, ROWS["valid"])
+
+    state, metrics = subject.update_actor(subject.state, BATCH, KEY)
+    np.testing.assert_allclose(metrics["actor/loss"].total, loss(now["actor"]), rtol=1e-5, atol=1e-6)
+    check_step(subject.state.actor, state.actor, loss, now["actor"], 1e-3)
+
+
 def test_bc_actor_update() -> None:
     subject = compiled("bc")
     now = plain(subject.state)

@@ -19,6 +19,7 @@ from probe_envs import (
 )
 
 from wsrl_mjx import behaviors, dataset, networks, phases, rollout
+from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
@@ -143,6 +144,7 @@ OFFLINE = {
     "cql": CQL,
     "calql": CalQL(CQL),
     "iql": IQL,
+    "awac": AWAC(FAST, beta=hyper(20.0)),
     "iql, ddpg": IQL.replace(extraction="ddpg", cloning=hyper(0.02)),
 }
 
