@@ -92,6 +92,6 @@ def check_data(arm: str, straight: Watched, resumed: Watched) -> None:
     assert ("offline data dropped" in said) == (config.offline.offline_steps > 0 and not config.keeps_data)
     assert ("offline data:" in resumed.said.getvalue()) == config.keeps_data
     if config.keeps_data:
-        assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(straight.data))
+        assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(straight.loaded))
     else:
-        assert straight.data is None or all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.data))
+        assert straight.loaded is None or all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.loaded))
