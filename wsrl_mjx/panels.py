@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, LogFormatter
 
 from wsrl_mjx.comparison import Arm, by_label, environments, improvements
@@ -132,7 +133,9 @@ def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: 
                 band[0, 0].set_title(world, loc="left", fontweight="bold")
             for line in range(lines):
                 last = min(columns, len(panels) - line * columns) - 1
-                _label_ends(band[line, last], panels[line * columns + last], own, looks)
+                texts = _label_ends(band[line, last], panels[line * columns + last], own, looks)
+                for text in texts:
+                    text.set_in_layout(last == columns - 1)  # else there is room where a panel would be
         drawn.suptitle(_headline(title, arms), fontsize=10)
     return drawn
 
@@ -205,21 +208,21 @@ def _shade_warmup(panels: Sequence[Axes], arms: Sequence[Arm]) -> None:
         panels[0].text(0.02, 1.0, "warmup", transform=panels[0].transAxes, va="top", color=GREY)
 
 
-def _label_ends(axes: Axes, panel: Panel, arms: Sequence[Arm], looks: dict[str, Look]) -> None:
-    """Writes each arm's label beside the end of its line, moved apart where ends are close."""
-    ends, labels = [], []
+def _label_ends(axes: Axes, panel: Panel, arms: Sequence[Arm], looks: dict[str, Look]) -> list[Text]:
+    """Writes each arm's label beside the end of its line, moved apart where ends are close; returns them."""
+    ends: list[float] = []
     for arm in arms:
         steps, values = _values(arm, panel.name)
         seen = mean_interval(values).value[np.isfinite(values).all(axis=1)] if len(steps) else []
-        labels.append(arm.label)
-        ends.append(
-            axes.transLimits.transform(axes.transScale.transform((0.0, seen[-1])))[1] if len(seen) else 0.0
-        )
+        end = axes.transScale.transform((0.0, seen[-1])) if len(seen) else None
+        ends.append(0.0 if end is None else axes.transLimits.transform(end)[1])
+    texts: list[Text] = []
     for arm, end, place in zip(arms, ends, spread(np.array(ends), LINE_HEIGHT), strict=True):
         (color, line), to = looks[arm.label], axes.transAxes
         axes.plot([1.005, 1.035], [end, place], color=color, linewidth=0.7, clip_on=False, transform=to)
         axes.plot([1.035, 1.1], [place, place], line, color=color, linewidth=1.6, clip_on=False, transform=to)
-        axes.text(1.12, place, arm.label, color=color, va="center", transform=to)
+        texts.append(axes.text(1.12, place, arm.label, color=color, va="center", transform=to))
+    return texts
 
 
 def spread(places: np.ndarray, gap: float) -> np.ndarray:
