@@ -91,13 +91,19 @@ def check(source: Path | None, wanted: dict[str, Any]) -> None:
     if kept is None or kept.latest() is None:
         raise ValueError(f"pretrained {source} is not a run with a finished pretraining")
     try:
-        identity = kept.meta(0)["identity"]
+        identity = _with_new_settings(kept.meta(0)["identity"])
     except DamagedError as error:
         raise ValueError(f"pretrained {source} cannot be used: {error}") from None
     finally:
         kept.close()
     if identity != wanted:
         raise ValueError(f"pretrained {source} does not fit:\n{differences(identity, wanted)}")
+
+
+def _with_new_settings(identity: dict[str, Any]) -> dict[str, Any]:
+    """Returns an identity with the defaults of settings that did not exist when it was written."""
+    defaults = as_json({"offline": asdict(Config().offline), "agent": asdict(Config().agent)})
+    return identity | {name: values | identity[name] for name, values in defaults.items()}
 
 
 def keep(folders: list[Path], wanted: dict[str, Any], found: Found) -> None:
