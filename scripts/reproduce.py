@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
                 console.say(f"{name} is left out: {reason}")
             experiments.carry_out(jobs, folder / RUNS, command.cache_dir, console)
         written = figure_pages.write(wanted, plan, folder)
-        done = sum(experiments.is_finished(folder / RUNS / job.name) for job in jobs)
+        done = sum(experiments.is_done(job, folder / RUNS) for job in jobs)
         console.say(f"{done} of {len(jobs)} runs drawn: {', '.join(map(str, written))}")
 
     until_the_end(carry_out, console)

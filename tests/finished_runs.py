@@ -1,6 +1,5 @@
 """Run folders as finished runs leave them, with numbers of the test's choice."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ def write(path: Path, curves: Curves, env: str = "pointmaze-umaze", **changes: A
     settings = as_json(flat_fields(preset_config("smoke", env)) | changes)
     folder = RunFolder.create(path, settings)
     write_metrics(folder, curves)
-    (path / "summary.json").write_text(json.dumps({"seeds": {}}))
     return path
 
 

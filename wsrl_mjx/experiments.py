@@ -71,9 +71,9 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
     for number, job in enumerate(jobs, start=1):
         signals.check()
         run_dir = folder / job.name
-        waiting = [other.name for other in jobs[number - 1 :] if not is_finished(folder / other.name)]
+        waiting = [other.name for other in jobs[number - 1 :] if not is_done(other, folder)]
         console.say(f"run {number} of {len(jobs)}: {job.name}{_forecast(spent, len(waiting))}")
-        if is_finished(run_dir, job.config.online.online_steps):
+        if is_done(job, folder):
             open_folder(job.config, run_dir, resume=True)
             console.say("finished before")
             continue
@@ -95,6 +95,11 @@ def _forecast(spent: Sequence[float], waiting: int) -> str:
         return ""
     left = duration(waiting * sum(spent) / len(spent))
     return f" ({waiting} not finished yet, about {left} left)"
+
+
+def is_done(job: Job, folder: Path) -> bool:
+    """Returns whether the job's run in the experiment's `folder` came to the end that the job asks for."""
+    return is_finished(folder / job.name, job.config.online.online_steps)
 
 
 def is_finished(run_dir: Path, online_steps: int = 0) -> bool:

@@ -51,7 +51,7 @@ def read(plan: Plan, folder: Path) -> list[Arm]:
     arms: list[Arm] = []
     for name, job in plan.runs:
         run_dir = folder / RUNS / job.name
-        if experiments.is_finished(run_dir):
+        if experiments.is_done(job, folder / RUNS):
             open_folder(job.config, run_dir, resume=True)
             arms.append(Arm.read(run_dir, ARMS[name].label))
     return arms
@@ -75,7 +75,7 @@ def _write_map(request: Request, plan: Plan, folder: Path, own: Path) -> list[Pa
 def _page(request: Request, plan: Plan, folder: Path, pictures: Sequence[str], results: list[str]) -> str:
     """Returns all that is needed to read the figure, and to make it again."""
     figure = FIGURES[request.figure]
-    missing = [job.name for _, job in plan.runs if not experiments.is_finished(folder / RUNS / job.name)]
+    missing = [job.name for _, job in plan.runs if not experiments.is_done(job, folder / RUNS)]
     absent = dict.fromkeys(missing, "not finished") | plan.left_out
     parts = [
         f"# {request.figure}",

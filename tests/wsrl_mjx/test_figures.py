@@ -125,7 +125,7 @@ MORE = {"held_out/q": {0: (-2.0, -3.0), 6000: (-1.0, -2.0)}}
 def finish(job: Job, folder: Path, curves: finished_runs.Curves) -> None:
     run = RunFolder.create(folder / RUNS / job.name, as_json(flat_fields(job.config)))
     finished_runs.write_metrics(run, curves)
-    (run.path / "summary.json").write_text(json.dumps({}))
+    (run.path / "summary.json").write_text(json.dumps({"online_steps": job.config.online.online_steps}))
 
 
 def test_a_figure_is_written_with_its_table_and_page(tmp_path: Path) -> None:
