@@ -13,9 +13,10 @@ from pathlib import Path
 import tyro
 
 import envs
-from wsrl_mjx import catalog, cli, comparison, experiments, plan, sweep, sweep_report
+from wsrl_mjx import catalog, cli, comparison, experiments, hosts, members, plan, sweep, sweep_report
 from wsrl_mjx.cli import Command
 from wsrl_mjx.console import Console
+from wsrl_mjx.hosts import Host
 from wsrl_mjx.run import open_folder
 from wsrl_mjx.sweep import Part
 
@@ -33,6 +34,8 @@ class SweepCommand(Command):
     share: str = "1/1"
     """Which share of the runs to carry out here, such as 2/8 for the second of eight machines. 0/8 carries
     none out: it makes the folder that the eight then go on in, or draws what they have finished."""
+    distributed: bool = False
+    """Share the members out evenly over the hosts of this job, which jax.distributed finds (SLURM's srun)."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,12 +51,20 @@ def carry_out(command: SweepCommand, console: Console) -> None:
     """
     if command.resume:
         command = remembered(command)
+    host = Host(0, 1)
+    if command.distributed:
+        host = together(command)
+        at_once = command.members_at_once or fitting(command, host.count)
+        command = replace(command, members_at_once=at_once, share=f"{host.index + 1}/{host.count}")
     parts = plan_parts(command)
     mine = parts[slice(*share(command.share, len(parts)))]
     folder = command.run_dir or cli.free_run_dir(command.config, "-sweep")
     show(console, parts, folder)
-    open_folder(command.config, folder, command.resume)
-    keep_grid(folder, command)
+    if host.index > 0:
+        hosts.wait_for(folder / GRID)
+    open_folder(command.config, folder, command.resume or host.index > 0)
+    if host.index == 0:
+        keep_grid(folder, command)
     experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
     arms = sweep_report.read(folder, parts)
     if not arms:
@@ -80,14 +91,33 @@ def plan_parts(command: SweepCommand) -> list[Part]:
     if command.pretrained is not None:
         raise ValueError("pretrained is for one run; a sweep's runs share pretrainings through the cache")
     axes = [sweep.parse(text) for text in command.sweep]
-    whole = sweep.parts(command.config, axes, None)
-    if at_once is None:
-        env = envs.make_from_text(command.config.env, command.config.env_options)
-        rows = [catalog.count_rows(part.config.data, env, command.cache_dir) for part in whole]
-        at_once = min(
-            plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True)
-        )
-    return sweep.parts(command.config, axes, at_once)
+    return sweep.parts(command.config, axes, fitting(command, 1) if at_once is None else at_once)
+
+
+def fitting(command: SweepCommand, host_count: int) -> int:
+    """Returns how many members a program may have: what the memory holds, and one host's even share.
+
+    Raises:
+        ValueError: see `plan_parts`.
+    """
+    whole = sweep.parts(command.config, [sweep.parse(text) for text in command.sweep], None)
+    env = envs.make_from_text(command.config.env, command.config.env_options)
+    rows = [catalog.count_rows(part.config.data, env, command.cache_dir) for part in whole]
+    held = min(plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True))
+    return min(held, -(-sum(len(members.of(part.config)) for part in whole) // host_count))
+
+
+def together(command: SweepCommand) -> Host:
+    """Returns which of the job's hosts this is.
+
+    Raises:
+        ValueError: a flag that does not go with several hosts; see `hosts.meet`.
+    """
+    if command.share != SweepCommand.share:
+        raise ValueError(f"share is chosen by --distributed, got {command.share!r}")
+    if command.run_dir is None:
+        raise ValueError("distributed needs --run-dir: a folder that all hosts see")
+    return hosts.meet()
 
 
 def share(text: str, count: int) -> tuple[int, int]:

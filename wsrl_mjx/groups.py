@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-CACHE = 4 * 2**20  # bytes of learners that one group may have: what pays on CPUs of 2 MiB a core
+CACHE = 2**20  # bytes of learners in a group; gradients and activations want the rest of some 2 MiB a core
 
 Advance = Callable[
     [Any, Any, Any, Any], tuple[Any, Any, Any]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import sweep as script
 
-from wsrl_mjx import cli
+from wsrl_mjx import cli, hosts
+from wsrl_mjx.console import Console
 from wsrl_mjx.run_folder import Row, read_metrics
 
 TINY = [
@@ -126,12 +127,49 @@ def test_groups_and_shares_make_the_same_members(swept: Path, monkeypatch: pytes
         assert len(list(csv.DictReader(file))) == 4
 
 
+def test_hosts_share_the_members_out(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from probe_envs import Line
+
+    import envs
+
+    monkeypatch.setitem(envs.REGISTRY, "line", Line)
+    monkeypatch.setenv("WSRL_MJX_CACHE", str(swept / "cache"))
+    monkeypatch.chdir(swept)
+    typed = [*TINY, "--num-seeds", "2", "--warmup-steps", "24", "--run-dir", "hosts", "--distributed"]
+    typed += ["--actor-lr", "3e-3"]
+    # Both are checked before the first makes the folder: they meet in between.
+    commands = [cli.parse(typed, script.SweepCommand) for _ in range(2)]
+    for index, command in enumerate(commands):
+        monkeypatch.setattr(hosts, "meet", lambda index=index: hosts.Host(index, 2))
+        script.carry_out(command, Console())
+        done = sorted(path.parent.name for path in (swept / "hosts").glob("*/summary.json"))
+        assert done == ["seeds=0", "seeds=1"][: index + 1]
+    ours = read_metrics(swept / "hosts" / "seeds=1")
+    theirs = read_metrics(swept / "alone")
+    assert [row[:4] for row in ours] == [row[:4] for row in theirs]
+    assert [row.value for row in ours if row.phase == "pretrain"] == pytest.approx(
+        [row.value for row in theirs if row.phase == "pretrain"], rel=1e-3, abs=1e-3
+    )
+    with (swept / "hosts" / "members.csv").open() as file:
+        assert [member["seed"] for member in csv.DictReader(file)] == ["0", "1"]
+    # Gone on with by another number of hosts, the runs stay as they were shared out first.
+    again = cli.parse(["--run-dir", "hosts", "--resume"], script.SweepCommand)
+    assert [part.name for part in script.plan_parts(script.remembered(again))] == ["seeds=0", "seeds=1"]
+
+
+def test_hosts_need_a_common_folder(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        script.main([*TINY, "--distributed"])
+    assert "distributed needs --run-dir: a folder that all hosts see" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--sweep", "acto_lr=1"], "did you mean 'actor_lr'"),
         (["--sweep", "actor_lr=1e-3,7"], "actor_lr must be in [0, 1), got 7.0"),
         (["--members-at-once", "0"], "members_at_once must be a positive integer, got 0"),
+        (["--distributed", "--share", "1/2"], "share is chosen by --distributed, got '1/2'"),
         (["--share", "3/2"], "share must be such as 2/8, the second of eight, got '3/2'"),
         (["--points", "actor_lr=1e-3"], "points are made by --sweep here"),
         (
