@@ -113,7 +113,8 @@ def measure(command: Command, typed: str) -> None:
     for name in entries(command.part, command.tasks):
         found = suite.measure(name)
         if command.out is not None:
-            how = {"command": typed, "sizes": dataclasses.asdict(sizes)}
+            load = os.getloadavg()[0]  # more than the benchmark's own where others were at work
+            how = {"command": typed, "load": load, "sizes": dataclasses.asdict(sizes)}
             record.add(command.out, common, name, how | found)
             if name == "sweep":
                 title = f"{command.env}, preset {sizes.preset}, {about['device']}"

@@ -9,7 +9,7 @@ import numpy as np
 
 import envs
 from benchmarks import flops
-from benchmarks.timing import per_step, seconds_of_calls
+from benchmarks.timing import per_step, timed_calls
 from wsrl_mjx import recipes, runtime
 from wsrl_mjx.config import Config
 from wsrl_mjx.phases import Online
@@ -32,7 +32,7 @@ def online(config: Config, steps: int, repeats: int) -> dict[str, Any]:
     if config.env not in GYMNASIUM:
         raise ValueError(f"env of hostloop must be one of {', '.join(GYMNASIUM)}, got {config.env!r}")
     loop = HostLoop(config, steps)
-    taken = per_step(seconds_of_calls(loop.advance, loop.agent, repeats), steps)
+    taken = per_step(timed_calls(loop.advance, loop.agent, repeats), steps)
     return taken | {"flop_rate": flops.online_step(config, *loop.sizes) * taken["per_second"]}
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 import envs
 from benchmarks import flops
-from benchmarks.timing import per_step, seconds_of_calls
+from benchmarks.timing import per_step, timed_calls
 from envs.base import Environment, EnvState, ReferenceScores, first_state
 from wsrl_mjx import phases, recipes, runtime
 from wsrl_mjx.config import Config
@@ -90,5 +90,5 @@ def _time(
     def advance(carry: tuple[TrainState, Clock]) -> tuple[TrainState, Clock]:
         return program(phase, shared, *carry)[:2]
 
-    taken = per_step(seconds_of_calls(advance, (state, clock), repeats), chunk)
+    taken = per_step(timed_calls(advance, (state, clock), repeats), chunk)
     return taken | {"flop": work, "flop_rate": work * taken["per_second"]}

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks.timing import per_step, seconds_of_calls
+from benchmarks.timing import per_step, timed_calls
 from wsrl_mjx import replay, runtime
 from wsrl_mjx.replay import ReplayBuffer
 from wsrl_mjx.types import Transition
@@ -35,5 +35,5 @@ def inserts(capacity: int, seeds: int, count: int, repeats: int, full: bool) -> 
     program = runtime.compiled(
         jax.jit(jax.vmap(many, in_axes=(0, None)), donate_argnums=0).lower(empty, start)
     )
-    seconds = seconds_of_calls(lambda buffer: program(buffer, start), empty, repeats)
-    return {"capacity": capacity, "seeds": seeds, "full": full} | per_step(seconds, count)
+    calls = timed_calls(lambda buffer: program(buffer, start), empty, repeats)
+    return {"capacity": capacity, "seeds": seeds, "full": full} | per_step(calls, count)

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 import envs
-from benchmarks.timing import per_step, seconds_of_calls
+from benchmarks.timing import per_step, timed_calls
 from envs.base import EnvState
 from wsrl_mjx import rollout, runtime
 from wsrl_mjx.pictures.recording import simulation_of
@@ -25,7 +25,7 @@ def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, Any]
 
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, jax.random.key(0), num_envs)
     program = runtime.compiled(jax.jit(advance, donate_argnums=0).lower(state))
-    taken = per_step(seconds_of_calls(program, state, repeats), length)
+    taken = per_step(timed_calls(program, state, repeats), length)
     per_second = num_envs * taken["per_second"]
     return taken | {
         "num_envs": num_envs,
