@@ -6,15 +6,16 @@ from typing import Any
 import jax
 
 from envs.base import Environment
-from wsrl_mjx import members, recipes
+from wsrl_mjx import groups, members, recipes
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console, size
 from wsrl_mjx.methods import METHODS
 from wsrl_mjx.recipes import Recipe
-from wsrl_mjx.types import Transition
+from wsrl_mjx.types import TrainState, Transition
 
 DATASET = "dataset (until the switch)"
-USABLE = 0.7  # share of the memory that is planned with: programs need room of their own
+USABLE = 0.7  # share of the memory that is planned with
+LAYERS_HELD = 2.2  # arrays of every layer's size that an update holds, seen in compiled programs
 
 
 def show(
@@ -77,9 +78,10 @@ def _warmup(config: Config) -> str:
 
 
 def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None) -> dict[str, int]:
-    """Returns the bytes of what stays on the device, for all members, without computing anything.
+    """Returns the bytes that fine-tuning needs on the device, for all members, without computing anything.
 
-    A dataset of unknown size is left out.
+    A dataset of unknown size is left out. "programs" is an estimate (docs/performance.md has it against what
+    compiled programs report), the others are exact.
     """
     count = len(members.of(config))
     begun, switched = recipe.shapes("pretrain", count), recipe.shapes("online", count)
@@ -91,7 +93,23 @@ def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int |
         "replay": bytes_of(switched.buffer),
         "learner": bytes_of(begun.agent),
         "environments": bytes_of(switched.env),
+        "programs": _working_memory(config, switched),
     }
+
+
+def _working_memory(config: Config, state: TrainState) -> int:
+    """Returns about how many bytes a chunk works with besides its arguments.
+
+    Most are activations of all critics behind the actor's update, the one with the most rows. Members that
+    are computed group by group need them once, and a copy of one group.
+    """
+    agent = config.agent
+    rows = config.critics_per_actor * config.online.batch_size
+    layer = 4 if agent.precision == "float32" else 2
+    each = LAYERS_HELD * layer * rows * agent.ensemble_size * sum(agent.critic_hidden)
+    count, together = len(members.of(config)), groups.size(state)
+    copied = 0 if together == count else bytes_of(state) * together // count
+    return round(each * together) + copied
 
 
 def members_at_once(config: Config, env: Environment, rows_of_data: int | None) -> int:

@@ -6,15 +6,17 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jax
 import pytest
 from probe_envs import Line, probe
 from rich.console import Console as RichConsole
 
-from wsrl_mjx import catalog, dataset
+from wsrl_mjx import catalog, dataset, groups, phases, plan, recipes
 from wsrl_mjx.config import Config, DataConfig, replace_flat
 from wsrl_mjx.console import Console
 from wsrl_mjx.presets import PRESETS
 from wsrl_mjx.run import Run, RunOptions
+from wsrl_mjx.types import Clock
 
 ROWS, ROW_BYTES = 1500, 8 * 4  # obs, action, reward, next_obs, three flags and a return-to-go
 
@@ -76,3 +78,29 @@ def test_a_card_without_a_size_leaves_it_unknown(shown: Any, workplace: Path) ->
     path = workplace / "data" / "card.json"
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "transitions"}))
     assert data_line(shown("data"))[1] == "unknown"
+
+
+def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_works_with_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = {"actor_hidden": (8,), "critic_hidden": (8,), "replay_capacity": 5000, "num_seeds": 4}
+    config = replace_flat(Config(), {**PRESETS["smoke"], **sizes})
+    env = probe(Line)
+    recipe = recipes.wsrl(config, env)
+    begun = jax.eval_shape(recipe.begin_all, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 4)))
+    state, clock = recipe.switched_shapes(begun), jax.eval_shape(Clock.zero)
+    found: dict[int, tuple[dict[str, int], Any]] = {}
+    for together, room in ((4, 2**40), (1, 1)):
+        monkeypatch.setattr(groups, "CACHE", room)
+        lowered = phases.make_chunk(10).lower(recipe.online, recipe.shared, state, clock)
+        found[together] = plan.memory(config, env, recipe, None), lowered.compile().memory_analysis()
+    for parts, compiled in found.values():
+        stays = sum(parts.values()) - parts["programs"]
+        assert compiled.argument_size_in_bytes == pytest.approx(stays, rel=0.01)
+        assert compiled.alias_size_in_bytes == pytest.approx(stays, rel=0.01)  # donated, so not twice
+    activations = plan.LAYERS_HELD * 4 * (4 * 32) * 10 * 8  # bytes; rows, critics, width
+    at_once, one_by_one = found[4][0], found[1][0]
+    assert at_once["programs"] == round(4 * activations)
+    quarter = (sum(one_by_one.values()) - one_by_one["programs"]) / 4
+    assert one_by_one["programs"] == pytest.approx(activations + quarter, rel=0.01)
+    assert found[1][1].temp_size_in_bytes < quarter + found[4][1].temp_size_in_bytes
