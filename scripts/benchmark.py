@@ -21,10 +21,10 @@ from typing import Annotated, Any, Literal
 
 import jax
 import tyro
-from benchmarks import figure, hostloop, record
-from benchmarks.suite import ACCELERATOR, TASKS, TINY, Sizes, Suite
 
 import envs
+from benchmarks import figure, hostloop, record
+from benchmarks.suite import ACCELERATOR, TASKS, TINY, Sizes, Suite
 from wsrl_mjx import runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console

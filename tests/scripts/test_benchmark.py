@@ -7,8 +7,8 @@ from typing import Any
 
 import benchmark
 import pytest
-from benchmarks import flops
 
+from benchmarks import flops
 from wsrl_mjx import run_folder
 from wsrl_mjx.config import Config, replace_flat
 

@@ -87,8 +87,7 @@ def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_wor
     config = replace_flat(Config(), {**PRESETS["smoke"], **sizes})
     env = probe(Line)
     recipe = recipes.wsrl(config, env)
-    begun = jax.eval_shape(recipe.begin_all, jax.eval_shape(lambda: jax.random.split(jax.random.key(0), 4)))
-    state, clock = recipe.switched_shapes(begun), jax.eval_shape(Clock.zero)
+    state, clock = recipe.shapes("online", 4), jax.eval_shape(Clock.zero)
     found: dict[int, tuple[dict[str, int], Any]] = {}
     for together, room in ((4, 2**40), (1, 1)):
         monkeypatch.setattr(groups, "CACHE", room)
