@@ -36,7 +36,6 @@ from wsrl_mjx.resumption import FOLDER, Resumption
 from wsrl_mjx.run_folder import RunFolder, read_config, read_metrics
 from wsrl_mjx.signals import EXIT_CODE
 
-TRAIN = Path(__file__).with_name("train.py")
 PATIENCE = 0.002  # seconds between two looks at a run
 DURING_A_SAVE = 0.15  # seconds after its beginning, at most
 SAVING = "*.orbax-checkpoint-tmp"
@@ -58,8 +57,8 @@ class Command:
     """Of the moments and of the bits."""
     out: Path | None = None
     """Folder of the runs; unset: a temporary one."""
-    flags: tuple[str, ...] = ()
-    """More flags for every run, as scripts/train.py takes them."""
+    program: tuple[str, ...] = (str(Path(__file__).with_name("train.py")),)
+    """What Python is to run: a script with the flags of scripts/train.py."""
 
 
 class Victim:
@@ -69,29 +68,29 @@ class Victim:
         self.path = place / name
         self._place, self._name, self._lives = place, name, 0
         self._flags = ["--env", command.env, "--preset", "smoke", "--num-seeds", str(command.num_seeds)]
-        self._flags += ["--checkpoint-every", "200", *command.flags]
+        self._flags += ["--checkpoint-every", "200"]
+        self._program = command.program
 
     def start(self, file_size: int | None = None) -> subprocess.Popen[bytes]:
         """Begins the run, or goes on with it; no file may grow beyond `file_size` bytes."""
         resume = ["--resume"] if (self.path / "config.json").exists() else []
         flags = resume or self._flags
         self._lives += 1
-        limit = (
-            (file_size, resource.RLIM_INFINITY) if file_size else resource.getrlimit(resource.RLIMIT_FSIZE)
-        )
         # Datasets and pretrainings are made anew by each victim; compiled programs are shared.
         places = {
             cache.ENVIRONMENT_VARIABLE: str(self._place / f"cache-{self._name}"),
             "JAX_COMPILATION_CACHE_DIR": str(self._place / "programs"),
         }
         with self.log.open("wb") as log:
-            return subprocess.Popen(
-                [sys.executable, str(TRAIN), *flags, "--run-dir", str(self.path)],
+            process = subprocess.Popen(
+                [sys.executable, *self._program, *flags, "--run-dir", str(self.path)],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **places},
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),  # noqa: PLW1509
             )
+        if file_size:  # from outside: this process has threads, so nothing may run between fork and exec
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
+        return process
 
     @property
     def log(self) -> Path:

@@ -58,7 +58,9 @@ class Checkpoints:
         except (OSError, ValueError) as error:  # the latter is TensorStore's
             self._forget(step)
             raise NotSavedError(_in_one_line(error)) from None
-        if not taken:
+        if taken:
+            digests.seal(self.folder / str(step))
+        else:
             raise RuntimeError(f"checkpoint of step {step} was not written; the newest is {self.latest()}")
 
     def latest(self) -> int | None:
@@ -106,6 +108,8 @@ class Checkpoints:
         item = structure.unflatten(leaves)
         saved = self._meta(step)["leaves"]
         with self._reading(step):
+            if len(wanted) == len(shapes):  # of a part not all files are needed
+                digests.check_seal(self.folder / str(step))
             how = ocp.checkpoint_utils.construct_restore_args(item)
             items = ocp.args.Composite(state=ocp.args.PyTreeRestore(item, restore_args=how))
             state = self._manager.restore(step, args=items)["state"]
@@ -148,6 +152,7 @@ class Checkpoints:
 
     def _meta(self, step: int) -> dict[str, Any]:
         with self._reading(step):
+            digests.check_seal(self.folder / str(step), "meta/")
             how = ocp.args.Composite(meta=ocp.args.JsonRestore())
             saved = dict(self._manager.restore(step, args=how)["meta"])
             if saved.pop("digest", None) != digests.of_json(saved):

@@ -43,6 +43,38 @@ def show(
     console.say(f"memory: {', '.join(f'{name} {size(b)}' for name, b in parts.items())}; {total} in all")
 
 
+def check_memory(
+    config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None, devices: int
+) -> None:
+    """Checks, before anything is compiled, that what stays on a device can be there at all.
+
+    Programs need room of their own besides: what passes can still be too much.
+
+    Raises:
+        ValueError: it cannot; the message says what could.
+    """
+    parts = memory(config, env, recipe, rows_of_data)
+    data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
+    replay, count = parts["replay"], len(members.of(config))
+    # A dataset that is dropped at the switch makes room for the replay buffers.
+    online = sum(parts.values()) // devices + data * config.keeps_data
+    needed, there = max(online, data + parts["learner"] // devices), device_bytes()
+    if needed <= there:
+        return
+    advice = ["a smaller dataset_size"] if data > USABLE * there else []
+    room = USABLE * there - data * config.keeps_data
+    fitting = int(room * devices * count // sum(parts.values()) / count * config.num_seeds)
+    rows = int((room * devices - sum(parts.values()) + replay) // (replay / config.online.replay_capacity))
+    if fitting >= 1 and fitting < config.num_seeds:
+        advice.append(f"--num-seeds {fitting}")
+    if rows >= config.first_update:
+        advice.append(f"--replay-capacity {rows // config.online.num_envs * config.online.num_envs}")
+    raise ValueError(
+        f"num_seeds {config.num_seeds} with replay_capacity {config.online.replay_capacity:,} needs "
+        f"{size(needed)} on a device that has {size(there)}; choose {' or '.join(advice) or 'less of both'}"
+    )
+
+
 def _phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     """Returns a line for each phase that there is: its name, how many of what, and how."""
     offline, online = config.offline, config.online
@@ -110,6 +142,15 @@ def _working_memory(config: Config, state: TrainState) -> int:
     count, together = len(members.of(config)), groups.size(state)
     copied = 0 if together == count else bytes_of(state) * together // count
     return round(each * together) + copied
+
+
+def program_memory(program: Any) -> str | None:
+    """Returns what a compiled program says of its own memory; None where the backend says nothing."""
+    found = program.memory_analysis()
+    if found is None:
+        return None
+    own, given = found.temp_size_in_bytes, found.argument_size_in_bytes
+    return f"{size(given)} given to it, {size(own)} of its own"
 
 
 def members_at_once(config: Config, env: Environment, rows_of_data: int | None) -> int:

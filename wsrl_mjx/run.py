@@ -70,14 +70,17 @@ class Run:
         self.members = members.of(config)
         self.placement = Placement.over(options.devices, len(self.members))
         self.env = self.workshop.env(config)
-        identity = pretrained.identity(config, self.env, options.cache_dir)
+        self.recipe = recipes.side_by_side(config, self.env)
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
+        self.rows_of_data = catalog.count_rows(config.data, self.env, options.cache_dir)
+        plan.check_memory(config, self.env, self.recipe, self.rows_of_data, options.devices)
+        identity = pretrained.identity(config, self.env, options.cache_dir)
+        if not options.resume:
             pretrained.check(options.pretrained, identity)
         self.folder = open_folder(config, options.run_dir, options.resume)
         self.sharing = Sharing(identity, options.pretrained, options.cache_dir, self.folder, console)
         self.facts = Facts()
-        self.recipe = recipes.side_by_side(config, self.env)
         self.evaluation = Evaluation(
             self.env,
             self.recipe.judge,
@@ -103,8 +106,7 @@ class Run:
             NotFiniteError: a learner's losses or gradients are not finite, again and again.
             OSError: the folder is gone, or cannot be written any more.
         """
-        rows = catalog.count_rows(self.config.data, self.env, self.options.cache_dir)
-        plan.show(self.console, self.config, self.env, self.recipe, rows)
+        plan.show(self.console, self.config, self.env, self.recipe, self.rows_of_data)
         with lock.held(self.folder.path):
             self.resumption = Resumption(self.folder, self.console)
             try:
@@ -119,6 +121,7 @@ class Run:
             state = self._switch(self._pretrain(state, clock, step))
             clock, step = Clock.zero(), 0
             self._evaluate_online(state, 0)
+            signals.check()  # a signal need not wait for the next program
         if step < self.config.online.online_steps:
             self._fine_tune(state, clock, step)
         else:
@@ -287,6 +290,8 @@ class Run:
         program, seconds = self.workshop.compiled(self.config, what, jitted, args, self.console.compiling)
         if seconds:
             self.facts.compile_seconds[what] = round(seconds, 2)
+            if memory := plan.program_memory(program):
+                self.console.say(f"memory of {what}: {memory}")
         return program
 
     def _placed(self, state: TrainState, clock: Clock) -> tuple[TrainState, Clock]:

@@ -18,6 +18,7 @@ from wsrl_mjx.presets import PRESETS
 from wsrl_mjx.run import Run, RunOptions
 from wsrl_mjx.types import Clock
 
+LINE = probe(Line)
 ROWS, ROW_BYTES = 1500, 8 * 4  # obs, action, reward, next_obs, three flags and a return-to-go
 
 
@@ -103,3 +104,38 @@ def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_wor
     quarter = (sum(one_by_one.values()) - one_by_one["programs"]) / 4
     assert one_by_one["programs"] == pytest.approx(activations + quarter, rel=0.01)
     assert found[1][1].temp_size_in_bytes < quarter + found[4][1].temp_size_in_bytes
+
+
+# -- what cannot fit --------------------------------------------------------------------------------------
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, there: float, **changes: Any) -> str:
+    """Returns the refusal on a device with so many bytes."""
+    config = replace_flat(Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **changes})
+    recipe = recipes.wsrl(config, LINE)
+    monkeypatch.setattr(plan, "device_bytes", lambda: there)
+    with pytest.raises(ValueError, match="choose") as error:
+        plan.check_memory(config, LINE, recipe, 4000, devices=1)
+    return str(error.value)
+
+
+def test_what_cannot_fit_is_refused_with_what_could(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"num_seeds": 8, "replay_capacity": 1_000_000}
+    said = refused(monkeypatch, 100e6, **sizes)
+    assert said.startswith("num_seeds 8 with replay_capacity 1,000,000 needs ") and "has 100.0 MB" in said
+    capacity = int(said.partition("--replay-capacity ")[2].split()[0])
+    seeds = int(said.partition("--num-seeds ")[2].split()[0])
+    for change in ({"replay_capacity": capacity}, {"num_seeds": seeds}):
+        config = replace_flat(
+            Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **sizes, **change}
+        )
+        plan.check_memory(config, LINE, recipes.wsrl(config, LINE), 4000, devices=1)
+        parts = plan.memory(config, LINE, recipes.wsrl(config, LINE), None)
+        assert sum(parts.values()) < plan.USABLE * 100e6
+    assert "smaller dataset_size" in refused(monkeypatch, 1e5)
+
+
+def test_a_compiled_program_tells_its_memory() -> None:
+    program = jax.jit(lambda x: (x @ x.T).sum()).lower(jax.ShapeDtypeStruct((256, 256), "float32")).compile()
+    said = plan.program_memory(program)
+    assert said is not None and said.startswith("262.1 kB given to it, ") and said.endswith(" of its own")

@@ -2,8 +2,12 @@
 
 import errno
 import io
+import itertools
 import random
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,11 +36,11 @@ def state_at(step: int, phase: str = "online", capacity: int = CAPACITY) -> Trai
     buffer = ReplayBuffer(
         {"obs": jnp.where(written, rows, 0.0), "valid": jnp.where(written[..., 0], 1.0, 0.0)}
     )
+    weights = (
+        np.random.default_rng(step).normal(size=(MEMBERS, 16)).astype(np.float32)
+    )  # in any process alike
     return TrainState(
-        agent={
-            "weights": jax.random.normal(jax.random.key(step), (MEMBERS, 16)),
-            "count": jnp.asarray([1, step]),
-        },
+        agent={"weights": jnp.asarray(weights), "count": jnp.asarray([1, step])},
         env=None,
         buffer=buffer if phase == "online" else None,
         key=jax.random.split(jax.random.key(step), MEMBERS),
@@ -217,8 +221,40 @@ def test_what_a_killed_save_leaves_is_removed(opened: Opened) -> None:
 
 def test_checkpoints_of_another_version_are_not_taken(opened: Opened) -> None:
     opened.reach(10)
+    (checkpoint(opened, 10) / "digests.json").unlink()
     metadata = checkpoint(opened, 10) / "meta" / "metadata"
     metadata.write_text('{"phase": "online", "step": 10}')
     with pytest.raises(ValueError, match="1 of 1 are damaged"):
         opened.newest(like)
     assert "its metadata are not those that were saved" in opened.said.getvalue()
+
+
+def keep_saving(path: Path) -> None:
+    """What the process does that is killed: it saves, for ever."""
+    opened = Opened(RunFolder.create(path, {}) if not path.exists() else RunFolder(path))
+    saved = opened.newest(like)
+    for step in itertools.count(10 if saved is None else saved.step + 10, 10):
+        opened.reach(step)
+
+
+def test_a_process_killed_during_a_save_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    """scripts/torture.py does this to real runs."""
+    here, rng, reached = Path(__file__), random.Random(0), 0
+    program = f"import sys; sys.path[:0] = {sys.path!r}; sys.path.insert(0, {str(here.parent)!r}); "
+    program += f"from pathlib import Path; import {here.stem} as t; t.keep_saving(Path(sys.argv[1]))"
+    for _ in range(2):
+        with subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "run")]) as process:
+            checkpoints, seen = tmp_path / "run" / "checkpoints", set[str]()
+            while len(seen) < 3:  # saves that were seen under way
+                assert process.poll() is None
+                seen |= {path.name for path in checkpoints.glob("*.orbax-checkpoint-tmp")}
+            time.sleep(rng.uniform(0.0, 0.02))
+            process.kill()
+        opened = Opened(RunFolder(tmp_path / "run"))
+        saved = opened.newest(like)
+        opened.close()
+        assert saved is not None and saved.step > reached and "damaged" not in opened.said.getvalue()
+        assert same(saved.state, state_at(saved.step)) and steps(opened) == list(
+            range(10, saved.step + 1, 10)
+        )
+        reached = saved.step
