@@ -283,7 +283,8 @@ def test_a_damaged_pretraining_in_the_cache_is_trained_again(straight: Watched, 
     damage.spoil(next((tmp_path / "cache" / "pretrained").iterdir()) / "0")
     again = Watched(settings(), RunOptions(tmp_path / "run", tmp_path / "cache"))
     again.train()
-    assert "it is deleted from the cache, and the pretraining done again" in again.said.getvalue()
+    said = " ".join(again.said.getvalue().split())  # without the console's line ends
+    assert "it is deleted from the cache, and the pretraining done again" in said
     same_run(straight, again)
     arm = Watched(settings(), RunOptions(tmp_path / "arm", tmp_path / "cache"), ("online", 0))
     with pytest.raises(CutOffError):
