@@ -55,6 +55,7 @@ def check_memory(
     """
     parts = memory(config, env, recipe, rows_of_data)
     data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
+    parts.pop("programs")  # an estimate refuses nobody
     replay, count = parts["replay"], len(members.of(config))
     # A dataset that is dropped at the switch makes room for the replay buffers.
     online = sum(parts.values()) // devices + data * config.keeps_data
