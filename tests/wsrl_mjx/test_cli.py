@@ -56,7 +56,7 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
         (["--warmup-steps", "-1"], "warmup_steps must be an integer, zero or more, got -1"),
         (["--warmup-steps", "6000"], "warmup_steps must be less than online_steps (6000)"),
         (["--online-steps", "-200"], "online_steps must be an integer, positive, got -200"),
-        (["--offline-steps", "0"], "offline_steps must be an integer, positive, got 0"),
+        (["--offline-steps", "-1"], "offline_steps must be an integer, zero or more, got -1"),
         (["--num-seeds", "0"], "num_seeds must be an integer, positive, got 0"),
         (["--num-envs", "0"], "num_envs must be an integer, positive, got 0"),
         (["--utd", "0.3"], "utd * num_envs must be a positive integer, got 0.3 * 1 = 0.3"),

@@ -140,7 +140,9 @@ def test_the_warmup_leaves_the_agent_bit_for_bit_and_then_every_network_moves() 
     assert int(clock.updates) == 0 and state.buffer.data.valid.sum() == 10 * len(SEEDS)
     state, clock = run(CHUNK, 2, fresh())
     assert int(clock.updates) == 4  # the twentieth step is the first that learns
-    assert all((a != b).any() for a, b in zip(start, data(state.agent), strict=True))
+    counts = {0}  # of skipped updates: there was none
+    moved = [(a, b) for a, b in zip(start, data(state.agent), strict=True) if set(b.flat) != counts]
+    assert all((a != b).any() for a, b in moved) and len(start) - len(moved) == 3
 
 
 def test_another_warmup_compiles_nothing() -> None:
@@ -205,10 +207,11 @@ def test_under_vmap_the_warmup_stays_a_branch() -> None:
     kernel = rf"f32\[{len(SEEDS)},{tiny.ENSEMBLE},{tiny.WIDTH}(,1)?\]"  # biases and heads
     text = compiled_text(clock_axis=None)
     assert re.search(r" conditional\(", text)
-    assert not re.search(rf"= {kernel}\S* select\(", text)
     batched = compiled_text(clock_axis=0)  # what this test would see if the clock were ever batched
     assert not re.search(r" conditional\(", batched)
-    assert re.search(rf"= {kernel}\S* select\(", batched)
+    # Updates that are not finite are left out by a select; a batched clock adds the warmup's own.
+    selects = [len(re.findall(rf"= {kernel}\S* select\(", one)) for one in (text, batched)]
+    assert 0 < selects[0] < selects[1]
 
 
 def test_metrics_of_a_chunk_are_sums_over_its_steps() -> None:

@@ -132,6 +132,7 @@ def test_the_summary_is_what_the_metrics_say(straight: Watched) -> None:
     assert summary["offline_rows"] == 200 and summary["pretraining_from"] == "this run"
     assert {"data", "pretraining", "warmup", "fine-tuning", "evaluation"} <= summary["seconds"].keys()
     compiled = {"rollouts of random", "pretraining", "fine-tuning", "evaluation", "held-out data"}
+    compiled |= {"replay rows", "drift"}
     assert summary["compile_seconds"].keys() == compiled and summary["online_steps_per_second"] > 0
 
 
@@ -140,7 +141,7 @@ def test_the_data_is_dropped_at_the_switch_and_the_console_says_so(straight: Wat
     said = straight.said.getvalue()
     assert "offline data: 200 rows of random from fresh rollouts" in said
     assert f"offline data dropped: {len(straight.trained_on)} rows" in said
-    for phase in ("Plan: line", "compiling pretraining", "compiled fine-tuning in", "Return"):
+    for phase in ("Plan: WSRL on line", "compiling pretraining", "compiled fine-tuning in", "Return"):
         assert phase in said
 
 

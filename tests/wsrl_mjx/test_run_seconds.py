@@ -53,5 +53,6 @@ def test_a_dataset_from_the_cache_compiles_nothing(run: Run) -> None:
     run._load_data()
     run.facts.compile_seconds.clear()
     run.facts.seconds.clear()
+    run.data.drop()
     run._load_data()
     assert run.facts.compile_seconds == {} and run.facts.seconds == {"data": STEP}
