@@ -53,6 +53,8 @@ class Command:
     """How often to kill with SIGKILL: by turns at a random time, and during a save."""
     flips: int = 100
     """How many single bits to flip, each in a fresh copy of a checkpoint."""
+    disk: bool = True
+    """Whether to fill the disk; where other files of a run are larger than checkpoints it shows nothing."""
     seed: int = 0
     """Of the moments and of the bits."""
     out: Path | None = None
@@ -329,7 +331,7 @@ def torture(command: Command, place: Path) -> list[Row]:
     parts: list[Callable[[], list[Row]]] = [
         lambda: flip_bits(command, place, straight.path) if command.flips else [],
         lambda: terminate_in_each_phase(command, place, judge),
-        lambda: fill_the_disk(command, place, judge),
+        lambda: fill_the_disk(command, place, judge) if command.disk else [],
         lambda: kill_often(command, place, judge, startup) if command.kills else [],
     ]
     for part in parts:
