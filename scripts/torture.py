@@ -84,12 +84,16 @@ class Victim:
             "JAX_COMPILATION_CACHE_DIR": str(self._place / "programs"),
         }
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *self._program, *flags, "--run-dir", str(self.path)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **places},
-            )
+            # What it says goes through a process that has no limit: a terminal never fills up either.
+            self._scribe = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log)
+        assert self._scribe.stdin is not None
+        process = subprocess.Popen(
+            [sys.executable, *self._program, *flags, "--run-dir", str(self.path)],
+            stdout=self._scribe.stdin,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **places},
+        )
+        self._scribe.stdin.close()  # the run's own end of it is open as long as the run lives
         if file_size:  # from outside: this process has threads, so nothing may run between fork and exec
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
         return process
@@ -123,11 +127,16 @@ class Victim:
         """Returns what the newest process has said so far."""
         return self.log.read_text(errors="replace")
 
+    def last_words(self) -> str:
+        """Returns all that the newest process has said, once it has ended."""
+        self._scribe.wait()
+        return self.said()
+
     def finish(self) -> None:
         """Runs undisturbed to the end."""
         process = self.start()
         if process.wait() != 0:
-            raise SystemExit(f"{self.path} ended with {process.returncode}:\n{self.said()}")
+            raise SystemExit(f"{self.path} ended with {process.returncode}:\n{self.last_words()}")
 
 
 class Judge:
@@ -189,7 +198,7 @@ def kill_often(command: Command, place: Path, judge: Judge, startup: float) -> l
                 killed.append(victim.where)
                 continue
             if process.wait() != 0:
-                raise SystemExit(f"{victim.path} ended with {process.returncode}:\n{victim.said()}")
+                raise SystemExit(f"{victim.path} ended with {process.returncode}:\n{victim.last_words()}")
             verdicts.append(judge.same(victim.path))
             break
     names = ("before", "pretrain", "online")
@@ -238,7 +247,7 @@ def terminate_in_each_phase(command: Command, place: Path, judge: Judge) -> list
             time.sleep(10 * PATIENCE)
         process.terminate()
         code = process.wait()
-        came = f"exit code {code}: {victim.said().strip().splitlines()[-1].partition('; go on')[0]}"
+        came = f"exit code {code}: {victim.last_words().strip().splitlines()[-1].partition('; go on')[0]}"
         rows.append(("SIGTERM", phase, came, code == EXIT_CODE))
     return [*rows, verdict("the same run, resumed after each", victim, judge)]
 
@@ -256,7 +265,7 @@ def fill_the_disk(command: Command, place: Path, judge: Judge) -> list[Row]:
     largest = max(path.stat().st_size for path in newest.rglob("*") if path.is_file())
     victim = Victim(command, place, "full")
     code = victim.start(file_size=largest // 2).wait()
-    failed, ended = victim.said().count("could not be saved"), (victim.path / "summary.json").exists()
+    failed, ended = victim.last_words().count("could not be saved"), (victim.path / "summary.json").exists()
     step = leaves(victim.path)[0]
     came = f"exit code {code}, {failed} saves failed, summary {'there' if ended else 'MISSING'}, "
     came += f"checkpoint of step {step} sound"
@@ -324,7 +333,7 @@ def torture(command: Command, place: Path) -> list[Row]:
             startup = time.monotonic() - began
         time.sleep(10 * PATIENCE)
     if process.returncode != 0:
-        raise SystemExit(f"{straight.path} ended with {process.returncode}:\n{straight.said()}")
+        raise SystemExit(f"{straight.path} ended with {process.returncode}:\n{straight.last_words()}")
     print(f"undisturbed: {time.monotonic() - began:.0f} s, the first row after {startup:.0f} s", flush=True)
     judge = Judge(straight.path)
     rows: list[Row] = []
