@@ -1,6 +1,8 @@
 """What all tests share: shapes checked at run time, strict ranks, one compilation cache for the session."""
 
+import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,20 @@ if jax.config.jax_compilation_cache_dir is None:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
     jax.config.update("jax_compilation_cache_dir", _COMPILED.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def programs_of_a_module() -> Iterator[None]:
+    """Frees the programs that a module compiled.
+
+    Each takes hundreds of memory maps, and a process may have 65,530 (Linux's vm.max_map_count): beyond them
+    the next compilation ends the process.
+    """
+    yield
+    if "watched" in sys.modules:
+        sys.modules["watched"].WORKSHOP.forget()
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture

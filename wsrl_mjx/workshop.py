@@ -17,6 +17,11 @@ from wsrl_mjx.config import Config, replace_flat
 NUMBERS = {"seed": 0, "warmup_steps": 0, "online_steps": 0, "offline_steps": 0, "points": ()}
 
 
+# A run's programs take some 3,000 memory maps on a CPU, and a process may have 65,530 (Linux's
+# vm.max_map_count): beyond them the next compilation ends the process.
+MOST_RUNS = 8
+
+
 class Workshop:
     """Makes environments and programs, each once."""
 
@@ -34,6 +39,10 @@ class Workshop:
         if key not in self._worlds:
             self._worlds[key] = envs.make_from_text(config.env, config.env_options)
         return self._worlds[key]
+
+    def forget(self) -> None:
+        """Lets go of all programs."""
+        self._programs.clear()
 
     def compiled(
         self,
@@ -58,6 +67,13 @@ class Workshop:
         if key in self._programs:
             return self._programs[key], 0.0
         began = time.perf_counter()
+        self._make_room(key[0])
         with waiting(what):
             self._programs[key] = runtime.compiled(jitted.lower(*args))
         return self._programs[key], time.perf_counter() - began
+
+    def _make_room(self, config: Config) -> None:
+        """Lets go of the oldest run's programs where there are too many runs' to keep another's."""
+        runs = list(dict.fromkeys(key[0] for key in self._programs))
+        if config not in runs and len(runs) >= MOST_RUNS:
+            self._programs = {key: kept for key, kept in self._programs.items() if key[0] != runs[0]}
