@@ -70,10 +70,10 @@ class Run:
         self.members = members.of(config)
         self.placement = Placement.over(options.devices, len(self.members))
         self.env = self.workshop.env(config)
-        self.recipe = recipes.side_by_side(config, self.env)
         if not options.resume:  # whatever is wrong is said before anything is compiled or written
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
         self.rows_of_data = catalog.count_rows(config.data, self.env, options.cache_dir)
+        self.recipe = recipes.side_by_side(config, self.env)
         plan.check_memory(config, self.env, self.recipe, self.rows_of_data, options.devices)
         identity = pretrained.identity(config, self.env, options.cache_dir)
         if not options.resume:
