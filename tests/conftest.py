@@ -12,9 +12,9 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Before anything else imports them: from here on a wrong shape in a call raises.
-with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.networks"], "beartype.beartype"):
+with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.ensemble"], "beartype.beartype"):
+    import wsrl_mjx.ensemble
     import wsrl_mjx.losses
-    import wsrl_mjx.networks
     import wsrl_mjx.returns  # noqa: F401  imported for the hook alone
 from wsrl_mjx import runtime
 

@@ -15,6 +15,7 @@ LAYERS: list[set[str]] = [
     {"types", "placement", "groups", "cache", "console", "statistics", "runtime", "domains", "methods"},
     {"distributions", "digests", "lock", "signals", "faults", "events", "facts", "hosts"},
     {"losses", "returns", "networks", "replay", "keys", "held_out"},
+    {"ensemble"},
     {"algos"},
     {"rollout", "exploration", "retention", "hindsight", "handover"},
     {"behaviors", "dataset"},

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import Environment, EnvState
-from wsrl_mjx import losses, networks, replay, rollout
+from wsrl_mjx import ensemble, losses, replay, rollout
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.replay import ReplayBuffer
 from wsrl_mjx.types import Key, Params, Transition
@@ -23,7 +23,7 @@ Values = dict[str, jax.Array]  # scalars by name
 
 def judge(sac: SAC, agent: SACState, rows: Transition, key: Key, group: str) -> Values:
     """Returns mean Q and mean squared TD error of SAC's target over the ensemble and `rows` [B]."""
-    q = networks.apply_ensemble(sac.critic, agent.critic.params, rows.obs, rows.action)
+    q = ensemble.evaluate(sac.critic, agent.critic.params, rows.obs, rows.action)
     target = sac.target(agent, rows, key)
     return {
         f"{group}/q": losses.masked_mean(q, rows.valid),
@@ -102,7 +102,7 @@ def true_value(
     starts = jax.vmap(env.at)(obs, jax.random.split(key_start, len(obs)))  # pyright: ignore[reportAttributeAccessIssue]
     starts = starts.replace(steps=jnp.full_like(starts.steps, -steps))  # out of the time limit's reach
     first, _ = sac.policy(agent.actor.params, obs).sample(key_first)
-    q = networks.apply_ensemble(sac.critic, agent.critic.params, obs, first)
+    q = ensemble.evaluate(sac.critic, agent.critic.params, obs, first)
 
     def advance(carry: tuple[EnvState, jax.Array, jax.Array, jax.Array, jax.Array], key: Key):
         state, action, total, weight, sound = carry

@@ -16,7 +16,7 @@ from flax import struct
 from envs.base import Environment
 from envs.episode import Episodes
 from envs.maze_task import MazeTask
-from wsrl_mjx import networks, rollout
+from wsrl_mjx import ensemble, rollout
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.placement import Placement
 from wsrl_mjx.types import Key
@@ -60,7 +60,7 @@ class MazeView:
         paths, success = self._walk(agent.actor.params, key)
         obs = jax.vmap(self._task.observe_at)(jnp.asarray(self._points))
         action = self._sac.policy(agent.actor.params, obs).mode()
-        q = networks.apply_ensemble(self._sac.critic, agent.critic.params, obs, action)
+        q = ensemble.evaluate(self._sac.critic, agent.critic.params, obs, action)
         return Look(paths, success, jnp.mean(q, axis=0))
 
     def _walk(self, actor_params: Any, key: Key) -> tuple[jax.Array, jax.Array]:

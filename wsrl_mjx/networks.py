@@ -1,18 +1,17 @@
-"""Function approximators: MLP with LayerNorm, critic ensemble, state value, policy."""
+"""Function approximators: MLP with LayerNorm, critic, state value, policy. Many critics: `ensemble`."""
 
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jaxtyping import Array, Float
 
 from wsrl_mjx.distributions import ActionDistribution, ClippedGaussian, TanhGaussian
-from wsrl_mjx.types import Key, Params
 
 StdMode = Literal["state", "global"]
 Precision = Literal["float32", "bfloat16"]
 MIN_STD, MAX_STD = 1e-5, 10.0
+LAYER_NORM_EPSILON = 1e-6
 
 
 class MLP(nn.Module):
@@ -37,7 +36,7 @@ class MLP(nn.Module):
             init = nn.initializers.orthogonal(self.last_hidden_gain if last else 2**0.5)
             x = nn.Dense(width, kernel_init=init, dtype=between if index else jnp.float32)(x).astype(between)
             if self.layer_norm:
-                x = nn.LayerNorm(epsilon=1e-6, dtype=between)(x)
+                x = nn.LayerNorm(epsilon=LAYER_NORM_EPSILON, dtype=between)(x)
             x = nn.relu(x)
         return x.astype(jnp.float32)
 
@@ -71,29 +70,6 @@ class Value(nn.Module):
         body = MLP(self.hidden, self.layer_norm, precision=self.precision)
         head = nn.Dense(1, kernel_init=nn.initializers.orthogonal(2**0.5))
         return jnp.squeeze(head(body(obs)), axis=-1)
-
-
-def init_ensemble(critic: Critic, size: int, key: Key, obs: jax.Array, action: jax.Array) -> Params:
-    """Returns the parameters of `size` independent critics, each leaf with a leading E axis."""
-    return jax.vmap(lambda k: critic.init(k, obs, action))(jax.random.split(key, size))
-
-
-def apply_ensemble(
-    critic: Critic, params: Params, obs: Float[Array, "*B O"], action: Float[Array, "*B A"]
-) -> Float[Array, "E *B"]:
-    """Evaluates every critic of `params` on the same rows."""
-    return jax.vmap(critic.apply, in_axes=(0, None, None))(params, obs, action)  # pyright: ignore[reportReturnType]
-
-
-def choose_critics(params: Params, size: int, subset: int, key: Key) -> Params:
-    """Returns the parameters of `subset` critics, drawn without replacement (REDQ).
-
-    Gathering parameters first means that the others are never evaluated.
-    """
-    if subset == size:
-        return params
-    chosen = jax.random.choice(key, size, (subset,), replace=False)
-    return jax.tree.map(lambda leaf: leaf[chosen], params)
 
 
 class Actor(nn.Module):

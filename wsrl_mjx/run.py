@@ -70,7 +70,10 @@ class Run:
         self.members = members.of(config)
         self.placement = Placement.over(options.devices, len(self.members))
         self.env = self.workshop.env(config)
-        if not options.resume:  # whatever is wrong is said before anything is compiled or written
+        # Whatever is wrong is said before anything is compiled: making the recipe computes first numbers.
+        if options.resume:
+            self.folder = open_folder(config, options.run_dir, resume=True)
+        else:
             catalog.check_on_disk(config.data, self.env, options.cache_dir)
         self.rows_of_data = catalog.count_rows(config.data, self.env, options.cache_dir)
         self.recipe = recipes.side_by_side(config, self.env)
@@ -78,7 +81,7 @@ class Run:
         identity = pretrained.identity(config, self.env, options.cache_dir)
         if not options.resume:
             pretrained.check(options.pretrained, identity)
-        self.folder = open_folder(config, options.run_dir, options.resume)
+            self.folder = open_folder(config, options.run_dir, resume=False)
         self.sharing = Sharing(identity, options.pretrained, options.cache_dir, self.folder, console)
         self.facts = Facts()
         self.evaluation = Evaluation(

@@ -9,7 +9,7 @@ import pytest
 import tiny
 from probe_envs import EndlessReward, Line, TwoSteps, probe
 
-from wsrl_mjx import diagnostics, networks, replay
+from wsrl_mjx import diagnostics, ensemble, replay
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.types import Transition
 
@@ -47,7 +47,7 @@ def test_the_gap_is_between_the_critics_and_the_truth() -> None:
     assert found["value/gap"] == pytest.approx(found["value/q"] - found["value/true"])
     state, obs = agent(), jnp.asarray([[0.0], [1.0]])
     action, _ = SAC.policy(state.actor.params, obs).sample(jax.random.split(KEY, 3)[1])
-    q = networks.apply_ensemble(SAC.critic, state.critic.params, obs, action)
+    q = ensemble.evaluate(SAC.critic, state.critic.params, obs, action)
     assert found["value/q"] == pytest.approx(float(q.mean()), rel=1e-5)
 
 
@@ -93,9 +93,7 @@ def judged(inserted: int, warmup_rows: int, capacity: int = 64) -> dict[str, flo
 
 
 def q_at(obs: float) -> float:
-    values = networks.apply_ensemble(
-        SAC.critic, agent().critic.params, jnp.full((1, 1), obs), jnp.zeros((1, 1))
-    )
+    values = ensemble.evaluate(SAC.critic, agent().critic.params, jnp.full((1, 1), obs), jnp.zeros((1, 1)))
     return float(values.mean())
 
 

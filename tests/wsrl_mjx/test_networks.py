@@ -1,4 +1,4 @@
-"""Networks: the ensemble is independent, the policy's density is right, and nothing overflows."""
+"""Networks: the policy's density is right, and nothing overflows."""
 
 import jax
 import jax.numpy as jnp
@@ -9,81 +9,27 @@ import tiny
 from brax.training.distribution import NormalTanhDistribution
 from flax import linen as nn
 
-from wsrl_mjx import networks
 from wsrl_mjx.distributions import ClippedGaussian, TanhGaussian
 from wsrl_mjx.networks import Actor, Critic
+from wsrl_mjx.types import Params
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
-CRITIC = Critic((8, 8))
 OBS, ACTION = jnp.zeros(tiny.OBS), jnp.zeros(tiny.ACTION)
 ROWS = tiny.batch(6)
 
 
-@pytest.fixture(scope="module")
-def params() -> networks.Params:
-    return jax.jit(lambda key: networks.init_ensemble(CRITIC, 5, key, OBS, ACTION))(jax.random.key(0))
-
-
-@jax.jit
-def evaluate(params: networks.Params) -> jax.Array:
-    return networks.apply_ensemble(CRITIC, params, ROWS.obs, ROWS.action)
-
-
-def init(network: nn.Module, *inputs: jax.Array) -> networks.Params:
+def init(network: nn.Module, *inputs: jax.Array) -> Params:
     return jax.jit(network.init)(jax.random.key(1), *inputs)
 
 
-def test_an_ensemble_is_its_members_one_by_one(params: networks.Params) -> None:
-    together, alone = evaluate(params), jax.jit(CRITIC.apply)
-    assert together.shape == (5, 6)
-    for index in range(5):
-        member = jax.tree.map(lambda leaf, i=index: np.asarray(leaf)[i], params)
-        np.testing.assert_allclose(
-            together[index], alone(member, ROWS.obs, ROWS.action), rtol=1e-5, atol=1e-6
-        )
-
-
-def test_members_start_apart(params: networks.Params) -> None:
-    values = np.asarray(evaluate(params))
-    assert all(np.abs(values[i] - values[j]).max() > 0.01 for i in range(5) for j in range(i))
-    heads = np.asarray(params["params"]["Dense_0"]["kernel"])
-    assert len(np.unique(heads[:, 0, 0])) == 5
-
-
-def test_a_member_learns_from_its_own_loss_alone(params: networks.Params) -> None:
-    slope = jax.jit(jax.grad(lambda params: evaluate(params)[1].sum()))(params)
-    for leaf in jax.tree.leaves(slope):
-        assert not np.asarray(leaf)[[0, 2, 3, 4]].any()
-
-
-def test_networks_agree_with_numpy(params: networks.Params) -> None:
-    plain = reference.as_float64(params)
-    obs, action = reference.as_float64(ROWS.obs), reference.as_float64(ROWS.action)
-    np.testing.assert_allclose(evaluate(params), reference.ensemble(plain, obs, action), rtol=1e-4, atol=1e-5)
+def test_the_actor_agrees_with_numpy() -> None:
+    obs = reference.as_float64(ROWS.obs)
     actor = Actor(tiny.ACTION, (8, 8))
     actor_params = init(actor, OBS)
     policy = jax.jit(actor.apply)(actor_params, ROWS.obs)
     mean, std = reference.actor(reference.as_float64(actor_params), obs)
     np.testing.assert_allclose(policy.mean, mean, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(policy.std, std, rtol=1e-4)
-
-
-@pytest.mark.parametrize("size", [1, 2, 4])
-def test_critics_are_chosen_without_replacement_and_each_as_often(size: int) -> None:
-    members = {"id": jnp.arange(5)}
-
-    def choose(key: networks.Key) -> jax.Array:
-        return networks.choose_critics(members, 5, size, key)["id"]
-
-    chosen = np.asarray(jax.jit(jax.vmap(choose))(jax.random.split(jax.random.key(2), 2000)))
-    assert chosen.shape == (2000, size)
-    assert all(len(set(row)) == size for row in chosen.tolist())
-    np.testing.assert_allclose(np.bincount(chosen.ravel()) / 2000, size / 5, atol=0.05)
-
-
-def test_all_critics_are_all_critics() -> None:
-    members = {"id": jnp.arange(5)}
-    assert networks.choose_critics(members, 5, 5, jax.random.key(0)) is members
 
 
 @pytest.mark.parametrize("layer_norm", [True, False])
@@ -107,8 +53,8 @@ GLOBAL = Actor(2, (8,), std_mode="global")
 
 
 @jax.jit
-def sample_gradient(params: networks.Params) -> tuple[networks.Params, TanhGaussian]:
-    def loss(params: networks.Params) -> tuple[jax.Array, TanhGaussian]:
+def sample_gradient(params: Params) -> tuple[Params, TanhGaussian]:
+    def loss(params: Params) -> tuple[jax.Array, TanhGaussian]:
         policy = GLOBAL.apply(params, OBS)
         action, log_prob = policy.sample(jax.random.key(1))
         return log_prob + action.sum(), policy

@@ -4,41 +4,23 @@ Nair et al. 2020. It goes on online as it began, from a buffer that the data sta
 """
 
 import jax
-from flax import struct
 
 from wsrl_mjx import losses
 from wsrl_mjx.algos.base import descend
-from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.distributions import ActionDistribution
+from wsrl_mjx.algos.sac import SACState
+from wsrl_mjx.algos.variant import SACVariant
 from wsrl_mjx.types import Average, Key, Metrics, Params, Transition
 
 
-class AWAC(struct.PyTreeNode):
+class AWAC(SACVariant):
     """SAC with another actor update (contract: `algos.base.Algorithm`); the temperature is never moved."""
 
-    sac: SAC
     beta: jax.Array  # inverse temperature of the advantages, one over the paper's lambda
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Keys of the metrics of both updates."""
         return ("critic/loss", "critic/q", "critic/target", "actor/loss", "awac/weight")
-
-    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> SACState:
-        """Returns fresh networks."""
-        return self.sac.init(key, obs, action)
-
-    def act(self, state: SACState, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
-        """Acts as SAC does."""
-        return self.sac.act(state, obs, key, explore)
-
-    def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
-        """Returns the distribution of actions at `obs` [*, O]."""
-        return self.sac.policy(actor_params, obs)
-
-    def update_critic(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
-        """Moves the critics as SAC does."""
-        return self.sac.update_critic(state, batch, key)
 
     def update_actor(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Descends mean[-exp(beta * (Q(s, a) - Q(s, a_pi))) log pi(a|s)], a_pi one sample of the policy."""
@@ -58,12 +40,3 @@ class AWAC(struct.PyTreeNode):
             "awac/weight": Average.of(losses.masked_mean(weight, batch.valid)),
         }
         return state.replace(actor=actor), metrics
-
-    def hand_over(self, state: SACState) -> SACState:
-        """Returns what SAC goes on with: here, all of it."""
-        return state
-
-    def take_over(self, state: SACState, sac: SACState) -> SACState:
-        """Returns `sac`, which is all there is."""
-        del state
-        return sac

@@ -61,16 +61,21 @@ def descend(
 ) -> tuple[Learner, jax.Array, Any]:
     """Takes one Adam step down `loss`, a function of the parameters with an auxiliary output.
 
-    The optimizer is built here from the traced rate, so that none hides in its state. Where the loss or the
-    square of a gradient (Adam keeps it) is not finite, everything stays as it is, and `skipped` counts one.
+    The optimizer is built here from the traced rate, so that none hides in its state. Where the loss or a sum
+    of the gradient's squares is not finite, everything stays as it is, and `skipped` counts one.
     """
     (value, auxiliary), gradient = jax.value_and_grad(loss, has_aux=True)(state.params)
     step, opt_state = optax.adam(learning_rate).update(gradient, state.opt_state)
     moved = Learner(optax.apply_updates(state.params, step), opt_state, state.skipped)
-    finite = [jnp.isfinite(jnp.square(leaf)).all() for leaf in jax.tree.leaves(gradient)]
-    sound = jnp.isfinite(value) & jnp.stack(finite).all()
+    sound = jnp.isfinite(value) & jnp.stack([_is_finite(leaf) for leaf in jax.tree.leaves(gradient)]).all()
     stays = state.replace(skipped=state.skipped + 1)
     return jax.tree.map(lambda a, b: jnp.where(sound, a, b), moved, stays), value, auxiliary
+
+
+def _is_finite(gradient: jax.Array) -> jax.Array:
+    """Returns whether the squares, which Adam keeps, are finite; sums over leading axes are cheap to take."""
+    leading = tuple(range(gradient.ndim - 1))
+    return jnp.isfinite(jnp.sum(jnp.square(gradient), axis=leading)).all()
 
 
 def hyper(value: float) -> jax.Array:

@@ -3,37 +3,20 @@
 What it hands over is the actor alone: fine-tuning begins with fresh critics.
 """
 
-import jax
-from flax import struct
-
 from wsrl_mjx import losses
 from wsrl_mjx.algos.base import descend
-from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.distributions import ActionDistribution
+from wsrl_mjx.algos.sac import SACState
+from wsrl_mjx.algos.variant import SACVariant
 from wsrl_mjx.types import Average, Key, Metrics, Params, Transition
 
 
-class BC(struct.PyTreeNode):
+class BC(SACVariant):
     """Maximum likelihood of the data's actions (contract: `algos.base.Algorithm`)."""
-
-    sac: SAC
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Keys of the metrics of both updates."""
         return ("actor/loss",)
-
-    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> SACState:
-        """Returns fresh networks."""
-        return self.sac.init(key, obs, action)
-
-    def act(self, state: SACState, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
-        """Acts as SAC does."""
-        return self.sac.act(state, obs, key, explore)
-
-    def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
-        """Returns the distribution of actions at `obs` [*, O]."""
-        return self.sac.policy(actor_params, obs)
 
     def update_critic(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Does nothing: there is no critic to learn."""
@@ -50,12 +33,3 @@ class BC(struct.PyTreeNode):
 
         actor, value, _ = descend(state.actor, loss, self.sac.actor_lr)
         return state.replace(actor=actor), {"actor/loss": Average.of(value)}
-
-    def hand_over(self, state: SACState) -> SACState:
-        """Returns the trained actor, and critics as fresh as they were."""
-        return state
-
-    def take_over(self, state: SACState, sac: SACState) -> SACState:
-        """Returns `sac`, which is all there is."""
-        del state
-        return sac

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from wsrl_mjx import losses, networks
+from wsrl_mjx import ensemble, losses
 from wsrl_mjx.algos.base import descend, learner
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.distributions import ActionDistribution
@@ -82,10 +82,10 @@ class CQL(struct.PyTreeNode):
         alpha = self._alpha(state)
 
         def loss(params: Params):
-            q = networks.apply_ensemble(self.sac.critic, params, batch.obs, batch.action)  # [E, B]
+            q = ensemble.evaluate(self.sac.critic, params, batch.obs, batch.action)  # [E, B]
             chosen = jax.tree.map(lambda leaf: leaf[subset], params)
             obs = jnp.broadcast_to(batch.obs, (*action.shape[:-1], batch.obs.shape[-1]))
-            q_sampled = networks.apply_ensemble(self.sac.critic, chosen, obs, action)  # [2, K, B]
+            q_sampled = ensemble.evaluate(self.sac.critic, chosen, obs, action)  # [2, K, B]
             q_sampled, below = self._floor(jnp.moveaxis(q_sampled, 1, -1), floor)  # [2, B, K]
             if not self.importance_sampling:  # the data's own action is then one of the samples
                 q_sampled = jnp.concatenate([q_sampled, q[subset][..., None]], axis=-1)

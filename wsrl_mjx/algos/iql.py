@@ -10,7 +10,7 @@ from typing import Literal
 import jax
 from flax import struct
 
-from wsrl_mjx import losses, networks
+from wsrl_mjx import ensemble, losses, networks
 from wsrl_mjx.algos.base import descend, learner
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.distributions import ActionDistribution
@@ -67,7 +67,7 @@ class IQL(struct.PyTreeNode):
             return loss, losses.masked_mean(v, batch.valid)
 
         def critic_loss(params: Params):
-            q = networks.apply_ensemble(self.sac.critic, params, batch.obs, batch.action)
+            q = ensemble.evaluate(self.sac.critic, params, batch.obs, batch.action)
             return losses.critic_loss(q, target, batch.valid), losses.masked_mean(q, batch.valid)
 
         value, loss_v, v = descend(state.value, value_loss, self.sac.critic_lr)
@@ -108,7 +108,7 @@ class IQL(struct.PyTreeNode):
 
     def _q_of_data(self, state: IQLState, batch: Transition, key: Key) -> jax.Array:
         """Returns the least of a random subset of the target critics at the data's actions, [B]."""
-        critics = networks.choose_critics(
+        critics = ensemble.choose(
             state.sac.target_critic, self.sac.ensemble_size, self.sac.target_subset, key
         )
-        return networks.apply_ensemble(self.sac.critic, critics, batch.obs, batch.action).min(axis=0)
+        return ensemble.evaluate(self.sac.critic, critics, batch.obs, batch.action).min(axis=0)

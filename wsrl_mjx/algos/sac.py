@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from wsrl_mjx import losses, networks
+from wsrl_mjx import ensemble, losses, networks
 from wsrl_mjx.algos.base import descend, learner
 from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
@@ -54,7 +54,7 @@ class SAC(struct.PyTreeNode):
     def init(self, key: Key, obs: jax.Array, action: jax.Array) -> SACState:
         """Returns fresh networks; the targets start as a copy of the critics."""
         key_actor, key_critic = jax.random.split(key)
-        critic = networks.init_ensemble(self.critic, self.ensemble_size, key_critic, obs, action)
+        critic = ensemble.init(self.critic, self.ensemble_size, key_critic, obs, action)
         return SACState(
             actor=learner(self.actor.init(key_actor, obs)),
             critic=learner(critic),
@@ -69,15 +69,7 @@ class SAC(struct.PyTreeNode):
 
     def update_critic(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Regresses all critics on one common target, then moves the targets."""
-        target = self.target(state, batch, key)
-
-        def loss(params: Params):
-            q = networks.apply_ensemble(self.critic, params, batch.obs, batch.action)
-            return losses.critic_loss(q, target, batch.valid), losses.masked_mean(q, batch.valid)
-
-        critic, value, q = descend(state.critic, loss, self.critic_lr)
-        metrics = self.critic_metrics(value, q, target, batch)
-        return self.move_critic(state, critic), metrics
+        return self.regress(state, batch, self.target(state, batch, key))
 
     def update_actor(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Moves the actor up the critics' minimum (or mean), and the temperature towards its entropy."""
@@ -122,7 +114,7 @@ class SAC(struct.PyTreeNode):
 
     def value_of(self, state: SACState, obs: jax.Array, action: jax.Array) -> jax.Array:
         """Returns what the actor climbs: the critics' minimum (or mean) at `obs` [*, O], `action` [*, A]."""
-        q = networks.apply_ensemble(self.critic, state.critic.params, obs, action)
+        q = ensemble.evaluate(self.critic, state.critic.params, obs, action)
         return jnp.min(q, axis=0) if self.actor_q == "min" else jnp.mean(q, axis=0)
 
     def target(self, state: SACState, batch: Transition, key: Key) -> jax.Array:
@@ -133,14 +125,23 @@ class SAC(struct.PyTreeNode):
         key_action, key_subset = jax.random.split(key)
         policy = self.policy(state.actor.params, batch.next_obs)
         action, log_prob = policy.sample(key_action, (self.backup_actions,))  # [K, B, A], [K, B]
-        critics = networks.choose_critics(
-            state.target_critic, self.ensemble_size, self.target_subset, key_subset
-        )
+        critics = ensemble.choose(state.target_critic, self.ensemble_size, self.target_subset, key_subset)
         obs = jnp.broadcast_to(batch.next_obs, (*action.shape[:-1], batch.next_obs.shape[-1]))
-        value = jnp.min(networks.apply_ensemble(self.critic, critics, obs, action), axis=0)  # [K, B]
+        value = jnp.min(ensemble.evaluate(self.critic, critics, obs, action), axis=0)  # [K, B]
         if self.entropy_backup:
             value = value - jax.nn.softplus(state.temperature.params) * log_prob
         return losses.td_target(batch.reward, batch.terminated, jnp.max(value, axis=0), self.discount)
+
+    def regress(self, state: SACState, batch: Transition, target: jax.Array) -> tuple[SACState, Metrics]:
+        """Takes one step of all critics towards `target` [B], or each its own [E, B]; the targets follow."""
+
+        def loss(params: Params):
+            q = ensemble.evaluate(self.critic, params, batch.obs, batch.action)
+            return losses.critic_loss(q, target, batch.valid), losses.masked_mean(q, batch.valid)
+
+        critic, value, q = descend(state.critic, loss, self.critic_lr)
+        metrics = self.critic_metrics(value, q, target, batch)
+        return self.move_critic(state, critic), metrics
 
     def move_critic(self, state: SACState, critic: Learner) -> SACState:
         """Returns the state with new critics, and targets one Polyak step closer to them."""

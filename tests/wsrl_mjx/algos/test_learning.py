@@ -18,7 +18,7 @@ from probe_envs import (
     probe,
 )
 
-from wsrl_mjx import behaviors, dataset, networks, phases, rollout
+from wsrl_mjx import behaviors, dataset, ensemble, networks, phases, rollout
 from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
@@ -74,7 +74,7 @@ def learn_offline(task: type[Probe], algorithm: Any) -> SACState:
 @jax.jit
 def values(sac: SAC, agent: SACState, obs: float, action: float) -> jax.Array:
     """Returns all critics' Q(obs, action), [S, E]."""
-    apply = jax.vmap(lambda p: networks.apply_ensemble(sac.critic, p, jnp.full(1, obs), jnp.full(1, action)))
+    apply = jax.vmap(lambda p: ensemble.evaluate(sac.critic, p, jnp.full(1, obs), jnp.full(1, action)))
     return apply(agent.critic.params)
 
 
