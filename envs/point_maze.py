@@ -64,6 +64,8 @@ class PointMaze(MazeTask):
     substeps: int = 5
     goal_radius: float = 0.45
     speed_limit: float = 5.0  # m/s, on each axis
+    iterations: int = 3  # two converge: a ball has two degrees of freedom and no friction
+    ls_iterations: int = 4
 
     def __post_init__(self) -> None:
         check_positive("speed_limit", self.speed_limit)

@@ -175,6 +175,25 @@ def test_walls_hold_against_random_and_steady_forces(name: str) -> None:
     assert (depth > -0.01).mean() > 0.2  # the walls were tried
 
 
+def test_the_balls_solver_has_converged() -> None:
+    """Twenty times the budget gives the same bits, where balls are pushed into walls and corners."""
+    ours = task_of("pointmaze-umaze", starts="diverse")
+    converged = task_of("pointmaze-umaze", starts="diverse", iterations=60, ls_iterations=50)
+
+    def step(states: Any, key: jax.Array) -> tuple[Any, Any]:
+        push = jnp.sign(jax.random.normal(key, (64, 2)))
+        after = jax.vmap(converged.step)(states, push)
+        other = jax.vmap(ours.step)(states, push)
+        touches = jnp.abs(after.physics.qvel).min(axis=1) < 0.1  # stopped on an axis in spite of the push
+        return after, (after.physics.qvel, other.physics.qvel, touches)
+
+    states = jax.jit(jax.vmap(converged.reset))(jax.random.split(jax.random.key(0), 64))
+    pushes = jnp.repeat(jax.random.split(jax.random.key(1), 6), 10)  # ten steps each way
+    wanted, got, touches = jax.jit(lambda s: jax.lax.scan(step, s, pushes)[1])(states)
+    assert np.asarray(touches).mean() > 0.2
+    np.testing.assert_array_equal(got, wanted)
+
+
 # -- the task ---------------------------------------------------------------------------------------------
 
 
