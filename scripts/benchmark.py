@@ -3,7 +3,8 @@
     python scripts/benchmark.py all --out benchmarks/my-machine.json
 
 Parts: online (a full-size WSRL step with physics), learner (the same without), hostloop (the same agent
-stepped from Python, with Gymnasium and a NumPy buffer; needs the extra `dev`), pretrain (CQL), released (CQL
+stepped from Python, with Gymnasium and a NumPy buffer; needs the extra `dev`), laptop (online and hostloop at
+the laptop preset), checkpoint (what saves cost a run of that preset), pretrain (CQL), released (CQL
 with all critics on all sampled actions), sweep (1, 2, 4, ... seeds in one program), env (physics of each
 task), replay (inserts), compile (a new process up to its first online step). Medians in the steady state; run
 it on an idle machine. `all` gives each part a process of its own and leaves out what the file has already, so
@@ -28,11 +29,21 @@ from benchmarks.suite import ACCELERATOR, TASKS, TINY, Sizes, Suite
 from wsrl_mjx import runtime
 from wsrl_mjx.cli import fail
 from wsrl_mjx.console import Console
-from wsrl_mjx.presets import preset_config
 from wsrl_mjx.run_folder import versions
 
 Part = Literal[
-    "online", "learner", "hostloop", "pretrain", "released", "sweep", "env", "replay", "compile", "all"
+    "online",
+    "learner",
+    "hostloop",
+    "laptop",
+    "pretrain",
+    "released",
+    "sweep",
+    "env",
+    "replay",
+    "checkpoint",
+    "compile",
+    "all",
 ]
 PARTS: tuple[str, ...] = tuple(part for part in Part.__args__ if part != "all")
 
@@ -82,7 +93,7 @@ def check(command: Command) -> None:
     Raises:
         ValueError: the field, its value and the choices.
     """
-    if command.part in ("hostloop", "all") and command.env not in hostloop.GYMNASIUM:
+    if command.part in ("hostloop", "laptop", "all") and command.env not in hostloop.GYMNASIUM:
         raise ValueError(
             f"env must be one of {', '.join(hostloop.GYMNASIUM)} for {command.part}, got {command.env!r}"
         )
@@ -109,7 +120,7 @@ def measure(command: Command, typed: str) -> None:
         record.check(command.out, common)
     console, about = Console(), common["versions"]
     console.say(f"{about['device']}; jax {about['jax']}, mujoco-mjx {about['mujoco-mjx']}")
-    suite = Suite(console, preset_config(sizes.preset, command.env), sizes, command.seeds)
+    suite = Suite(console, command.env, sizes, command.seeds)
     for name in entries(command.part, command.tasks):
         found = suite.measure(name)
         if command.out is not None:

@@ -45,7 +45,7 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
     env: Environment = world if physics else Still(world.obs_size, world.action_size)
     recipe = recipes.wsrl(config, env)
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
-    state = jax.jit(jax.vmap(lambda begun: _filled(recipe, begun)))(begun)
+    state = jax.jit(jax.vmap(lambda begun: filled(recipe, begun)))(begun)
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
     work = seeds * flops.online_step(config, env.obs_size, env.action_size)
     return _time(recipe.online, recipe.shared, state, clock, chunk, repeats, work) | {"seeds": seeds}
@@ -62,7 +62,7 @@ def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[st
     return _time(recipe.pretrain, data, state, Clock.zero(), chunk, repeats, work) | {"seeds": seeds}
 
 
-def _filled(recipe: recipes.Recipe, begun: TrainState) -> TrainState:
+def filled(recipe: recipes.Recipe, begun: TrainState) -> TrainState:
     """Returns a fresh agent with a buffer full of random rows."""
     state = recipe.switch(begun)
     row = jax.tree.map(lambda leaf: leaf[0], state.buffer.data)

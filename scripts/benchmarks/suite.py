@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import hostloop, learning, ring, startup, worlds
+from benchmarks import hostloop, learning, ring, saving, startup, worlds
 from benchmarks.timing import matmul_rates
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console
+from wsrl_mjx.presets import preset_config
 
 # Two mazes, the smallest and the largest: their cost should be one.
 TASKS = (
@@ -20,7 +21,15 @@ TASKS = (
     "pointmaze-umaze",
     "pointmaze-ultra",
 )
-NEED_PEAK = ("online", "learner", "hostloop", "pretrain", "released", "sweep")  # a share of the matmul rate
+NEED_PEAK = (
+    "online",
+    "learner",
+    "hostloop",
+    "laptop",
+    "pretrain",
+    "released",
+    "sweep",
+)  # a share of the matmul rate
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,7 @@ class Sizes:
     """How large and how often; the defaults are what the numbers in docs/performance.md are made with."""
 
     preset: str = "paper"
+    small_preset: str = "laptop"
     matmul_sizes: tuple[int, ...] = (512, 1024, 2048, 4096)
     repeats: int = 5
     chunk: int = 20  # steps of one timed call of a training program
@@ -42,7 +52,7 @@ class Sizes:
     sweep_capacity: int = 100_000
 
 
-TINY = Sizes("smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2), 6000)
+TINY = Sizes("smoke", "smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2), 6000)
 # A call should last about a second: an accelerator needs more steps for that, and has room for more members.
 ACCELERATOR = Sizes(chunk=500, env_batches=(1, 32, 1024), members=(1, 2, 4, 8, 16, 32))
 
@@ -50,8 +60,9 @@ ACCELERATOR = Sizes(chunk=500, env_batches=(1, 32, 1024), members=(1, 2, 4, 8, 1
 class Suite:
     """The parts by name; each says its numbers as it goes and returns them."""
 
-    def __init__(self, console: Console, config: Config, sizes: Sizes, seeds: int) -> None:
-        self.console, self.config, self.sizes, self.seeds = console, config, sizes, seeds
+    def __init__(self, console: Console, env: str, sizes: Sizes, seeds: int) -> None:
+        self.console, self.sizes, self.seeds = console, sizes, seeds
+        self.config, self.small = (preset_config(p, env) for p in (sizes.preset, sizes.small_preset))
         self.peak = 0.0  # FLOP/s
 
     def measure(self, name: str) -> dict[str, Any]:
@@ -61,11 +72,13 @@ class Suite:
         """
         kind, _, task = name.partition("/")
         parts: dict[str, Callable[[], Any]] = {
-            "online": lambda: self._training("online step", self._online(physics=True)),
-            "learner": lambda: self._training("the same without physics", self._online(physics=False)),
-            "hostloop": self._hostloop,
+            "online": lambda: self._online(self.config),
+            "learner": lambda: self._online(self.config, physics=False),
+            "hostloop": lambda: self._hostloop(self.config),
+            "laptop": lambda: {"online": self._online(self.small), "hostloop": self._hostloop(self.small)},
+            "checkpoint": self._checkpoint,
             "sweep": self._sweep,
-            "pretrain": lambda: self._training("CQL update", self._pretraining(self.config)),
+            "pretrain": lambda: self._training("CQL update", self._pretraining(self.config), self.config),
             "released": self._released,
             "env": lambda: self._env(task),
             "replay": self._replay,
@@ -81,8 +94,9 @@ class Suite:
         self.console.say(f"float32 matmul: best {self.peak / 1e9:,.0f} GFLOP/s ({by_size})")
         return {str(size): rate for size, rate in rates.items()}
 
-    def _online(self, physics: bool) -> dict[str, Any]:
-        return learning.online(self.config, self.seeds, self.sizes.chunk, self.sizes.repeats, physics)
+    def _online(self, config: Config, physics: bool = True) -> dict[str, Any]:
+        taken = learning.online(config, self.seeds, self.sizes.chunk, self.sizes.repeats, physics)
+        return self._training("online step" if physics else "online step without physics", taken, config)
 
     def _pretraining(self, config: Config) -> dict[str, Any]:
         return learning.pretraining(config, self.seeds, self.sizes.chunk, self.sizes.repeats)
@@ -90,20 +104,20 @@ class Suite:
     def _released(self) -> dict[str, Any]:
         """Measures CQL with all critics on all actions, as the released WSRL code computes it."""
         every = replace_flat(self.config, {"target_subset": self.config.agent.ensemble_size})
-        return self._training("CQL update, all critics on all actions", self._pretraining(every))
+        return self._training("CQL update, all critics on all actions", self._pretraining(every), every)
 
-    def _training(self, name: str, taken: dict[str, Any]) -> dict[str, Any]:
+    def _training(self, name: str, taken: dict[str, Any], config: Config) -> dict[str, Any]:
         share = 100 * taken["flop_rate"] / self.peak
         seeds = f" for {self.seeds} seeds" if self.seeds > 1 else ""
         self.console.say(
-            f"{name}{seeds}, {self.config.env}, preset {self.config.preset}: {taken['milliseconds']:.3g} ms, "
+            f"{name}{seeds}, {config.env}, preset {config.preset}: {taken['milliseconds']:.3g} ms, "
             f"{taken['per_second'] * self.seeds:,.1f}/s; {taken['flop'] / 1e9:.2f} GFLOP, "
             f"{taken['flop_rate'] / 1e9:,.0f} GFLOP/s, {share:.1f} % of the matmul rate"
         )
         return taken | {"matmul_share_percent": share}
 
-    def _hostloop(self) -> dict[str, Any]:
-        taken = hostloop.online(self.config, self.sizes.chunk, self.sizes.repeats)
+    def _hostloop(self, config: Config) -> dict[str, Any]:
+        taken = hostloop.online(config, self.sizes.chunk, self.sizes.repeats)
         share = 100 * taken["flop_rate"] / self.peak
         self.console.say(
             f"the same stepped from Python, with Gymnasium: {taken['milliseconds']:.3g} ms, {share:.1f} %"
@@ -147,6 +161,18 @@ class Suite:
                     f"{1e3 * taken['milliseconds']:.2f} us"
                 )
         return results
+
+    def _checkpoint(self) -> dict[str, Any]:
+        """Measures a save against the training between two of them; evaluations would make the share less."""
+        step = learning.online(self.small, self.seeds, self.sizes.chunk, self.sizes.repeats)
+        save = saving.saves(self.small, self.seeds, self.sizes.repeats)
+        between = self.small.evaluation.checkpoint_every * step["milliseconds"]
+        share = 100 * save["milliseconds"] / (save["milliseconds"] + between)
+        self.console.say(
+            f"checkpoint, {self.small.env}, preset {self.small.preset}: {save['milliseconds']:.0f} ms and "
+            f"{save['bytes'] / 1e6:.1f} MB after {between / 1e3:.1f} s of training, {share:.2f} %"
+        )
+        return {"save": save, "online": step, "share_percent": share}
 
     def _compile(self) -> dict[str, Any]:
         taken = startup.first_online_step(self.config.preset, self.config.env, self.sizes.startups)

@@ -8,9 +8,10 @@ from typing import Any
 import benchmark
 import pytest
 
-from benchmarks import flops
+from benchmarks import flops, suite
 from wsrl_mjx import run_folder
 from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.console import Console
 
 
 def test_operations_of_one_layer_are_counted_by_hand() -> None:
@@ -67,7 +68,7 @@ def test_parts_are_added_to_one_file(measured: Path) -> None:
 
 def test_all_measures_what_the_file_lacks(measured: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = json.loads(measured.read_text())
-    for name in ("online", "pretrain", "released", "compile", "env/ant"):
+    for name in ("online", "laptop", "pretrain", "released", "checkpoint", "compile", "env/ant"):
         found["parts"][name] = {"numbers": name}
     measured.write_text(json.dumps(found))
     benchmark.main(["all", *HOW, "--tasks", "ant", "--out", str(measured)])
@@ -77,6 +78,22 @@ def test_all_measures_what_the_file_lacks(measured: Path, capfd: pytest.CaptureF
     assert [(n["seeds"], n["full"]) for n in replay] == [(1, False), (1, True), (2, False), (2, True)]
     assert all(n["milliseconds"] > 0 for n in replay)
     assert "env/ant: measured before" in capfd.readouterr().out
+
+
+def test_a_checkpoint_is_compared_with_the_training_between_two(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    measurer = suite.Suite(Console(), "hopper", suite.TINY, seeds=2)
+    monkeypatch.setattr(suite.learning, "online", lambda *_: {"milliseconds": 2.0})
+    found = measurer.measure("checkpoint")["numbers"]
+    between = 2.0 * measurer.small.evaluation.checkpoint_every
+    save = found["save"]["milliseconds"]
+    assert save == found["save"]["repeats_ms"][0] > 0
+    assert found["share_percent"] == pytest.approx(100 * save / (save + between))
+    rows = 2 * measurer.small.online.online_steps * (11 + 3 + 11 + 2) * 4  # float32, two seeds
+    # A normal number is made from 23 random bits: compression leaves no less of its 32.
+    assert 0.6 * rows < found["save"]["bytes"] < 2 * rows
+    assert "checkpoint, hopper, preset smoke: " in capsys.readouterr().out
 
 
 def test_a_failed_part_stops_no_other(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
