@@ -28,6 +28,7 @@ def members(entries: list[dict[str, Any]], title: str, path: Path) -> None:
             xscale="log", yscale="log", xlabel="members in one program", ylabel="steps/s of all together"
         )
         axes.set_xticks(counts, [str(count) for count in counts])
+        axes.set_yticks(free, [f"{rate:,.0f}" for rate in free])
         axes.minorticks_off()
         axes.set_title(title, fontsize=9)
         axes.legend(frameon=False, fontsize=8)
