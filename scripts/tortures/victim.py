@@ -33,8 +33,8 @@ class Victim:
         self._flags += ["--checkpoint-every", "200"]
         self._program = settings.program
 
-    def start(self, file_size: int | None = None) -> subprocess.Popen[bytes]:
-        """Begins the run, or goes on with it; no file may grow beyond `file_size` bytes."""
+    def start(self) -> "subprocess.Popen[bytes]":
+        """Begins the run, or goes on with it."""
         resume = ["--resume"] if (self.path / "config.json").exists() else []
         flags = resume or self._flags
         self._lives += 1
@@ -54,9 +54,12 @@ class Victim:
             env={**os.environ, **places},
         )
         self._scribe.stdin.close()  # the run's own end of it is open as long as the run lives
-        if file_size:  # from outside: this process has threads, so nothing may run between fork and exec
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
         return process
+
+    @staticmethod
+    def limit_files(process: "subprocess.Popen[bytes]", size: int) -> None:
+        """Lets no file of a running process grow beyond `size` bytes from now on."""
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     @property
     def log(self) -> Path:
