@@ -91,7 +91,7 @@ def test_sac_critic_update(name: str) -> None:
         "critic/target": reference.masked_mean(target, ROWS["valid"]),
     }
     for metric, value in expected.items():
-        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-5, atol=1e-6)
     check_step(subject.state.critic, state.critic, loss, now["critic"], 1e-3)
 
 
@@ -113,7 +113,7 @@ def test_sac_actor_update(name: str) -> None:
         "actor/temperature": 0.5,
     }
     for metric, value in expected.items():
-        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-5, atol=1e-6)
     check_step(subject.state.actor, state.actor, loss, now["actor"], 1e-3)
     raw = np.float64(subject.state.temperature.params)
     slope = (entropy + tiny.ACTION) / (1 + np.exp(-raw))  # softplus' = sigmoid
@@ -151,7 +151,7 @@ def test_cql_and_calql_critic_update(name: str) -> None:
     td, gap, below = parts(now["critic"])
     expected = {"critic/loss": td, "cql/gap": gap, "cql/below_floor": below, "cql/alpha": 2.0}
     for metric, value in expected.items():
-        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(metrics[metric].total, value, rtol=1e-5, atol=1e-6)
     assert (below > 0) == (name == "calql")
     check_step(sac_state(subject.state).critic, sac_state(state).critic, loss, now["critic"], 1e-3)
     if cql.learn_alpha:  # dual ascent: alpha rises where the gap is above its target
