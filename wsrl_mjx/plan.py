@@ -161,7 +161,7 @@ def members_at_once(config: Config, env: Environment, rows_of_data: int | None) 
         ValueError: one member alone does not fit.
     """
     single = replace_flat(members.at_points(config)[0], {"num_seeds": 1})
-    parts = memory(single, env, recipes.wsrl(single, env), rows_of_data)
+    parts = memory(single, env, recipes.make(single, env), rows_of_data)
     data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
     room, each = USABLE * device_bytes() - data, sum(parts.values())
     if room < each:

@@ -117,7 +117,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     config = run_config(run_dir)
     folder, index = _checkpoint(run_dir, config, step, pretrained)
     env = envs.make_from_text(config.env, config.env_options)
-    recipe = recipes.wsrl(config, env)
+    recipe = recipes.make(config, env)
     kept = Checkpoints(folder)
     meta = kept.meta(index)
     phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)

@@ -139,10 +139,10 @@ def side_by_side(config: Config, env: Environment) -> Recipe:
             return values[0]
         return jnp.repeat(jnp.stack(values), config.num_seeds)
 
-    return jax.tree.map(together, *(wsrl(single, env) for single in members.at_points(config)))
+    return jax.tree.map(together, *(make(single, env) for single in members.at_points(config)))
 
 
-def wsrl(config: Config, env: Environment) -> Recipe:
+def make(config: Config, env: Environment) -> Recipe:
     """Returns WSRL, or what the settings make of it: another method, or one of its ablations.
 
     Raises:

@@ -26,7 +26,7 @@ def main(preset: str, env_name: str, folder: str) -> None:
     runtime.prepare()
     cache.enable_compilation_cache(Path(folder))
     config = presets.preset_config(preset, env_name)
-    recipe = recipes.wsrl(config, envs.make(env_name))
+    recipe = recipes.make(config, envs.make(env_name))
 
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), 1))
     state = jax.block_until_ready(jax.jit(jax.vmap(recipe.switch))(begun))

@@ -42,7 +42,7 @@ class HostLoop:
     def __init__(self, config: Config, steps: int) -> None:
         self.steps, self.random = steps, np.random.default_rng(0)
         task = envs.make(config.env)
-        recipe = recipes.wsrl(config, task)
+        recipe = recipes.make(config, task)
         self.phase: Online = recipe.online
         self.sizes = task.obs_size, task.action_size
         self.env = gymnasium.make(GYMNASIUM[config.env], **_cut(config.env))

@@ -43,7 +43,7 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
     """Returns the time of one online step of all seeds, updates included, with a full replay buffer."""
     world = envs.make(config.env)
     env: Environment = world if physics else Still(world.obs_size, world.action_size)
-    recipe = recipes.wsrl(config, env)
+    recipe = recipes.make(config, env)
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
     state = jax.jit(jax.vmap(lambda begun: filled(recipe, begun)))(begun)
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
@@ -54,7 +54,7 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
 def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[str, Any]:
     """Returns the time of one gradient step of all seeds, on a dataset of the configured size."""
     env = envs.make(config.env)
-    recipe = recipes.wsrl(config, env)
+    recipe = recipes.make(config, env)
     row = Transition.empty(env.obs_size, env.action_size).replace(mc_return=jnp.zeros(()))
     data = jax.jit(_random_rows, static_argnums=1)(row, config.data.dataset_size, jax.random.key(1))
     state = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))

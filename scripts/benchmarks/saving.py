@@ -21,7 +21,7 @@ from wsrl_mjx.types import Clock
 def saves(config: Config, seeds: int, repeats: int) -> dict[str, Any]:
     """Returns the time and the size of a save at the end of a run, when the replay buffer is fullest."""
     config = replace_flat(config, {"replay_capacity": config.online.online_steps})
-    recipe = recipes.wsrl(config, envs.make(config.env))
+    recipe = recipes.make(config, envs.make(config.env))
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
     state = jax.block_until_ready(jax.jit(jax.vmap(lambda begun: filled(recipe, begun)))(begun))
     taken: list[float] = []

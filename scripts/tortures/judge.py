@@ -37,7 +37,7 @@ class Judge:
 def like_of(path: Path) -> Callable[[str], object]:
     """Returns what gives the shapes of a run's state in a phase."""
     config: Config = from_saved(read_config(path))
-    recipe = recipes.wsrl(config, envs.make_from_text(config.env, config.env_options))
+    recipe = recipes.make(config, envs.make_from_text(config.env, config.env_options))
     return lambda phase: recipe.shapes(phase, len(of(config)))
 
 

@@ -27,7 +27,7 @@ def run(workplace: Path) -> Path:
     """A run of two seeds with a finished pretraining, and checkpoints of its last two intervals."""
     path = workplace / "run"
     RunFolder.create(path, flat_fields(CONFIG)).close()
-    recipe = recipes.wsrl(CONFIG, probe(Line))
+    recipe = recipes.make(CONFIG, probe(Line))
     begun = jax.jit(jax.vmap(recipe.begin))(jax.random.split(jax.random.key(0), 2))
     switched = jax.jit(jax.vmap(recipe.switch))(begun)
     kept = Checkpoints(path / "checkpoints")
@@ -60,7 +60,7 @@ def test_the_newest_checkpoint_and_the_pretraining_are_different_policies(run: P
 
 def test_the_actor_alone_is_read_from_a_checkpoint(run: Path) -> None:
     """Its buffer is of another size than the config's, which nobody notices who does not read it."""
-    recipe = recipes.wsrl(replace_flat(CONFIG, {"replay_capacity": 8000}), probe(Line))
+    recipe = recipes.make(replace_flat(CONFIG, {"replay_capacity": 8000}), probe(Line))
     state = jax.vmap(recipe.begin)(jax.random.split(jax.random.key(0), 2))
     state = jax.jit(jax.vmap(recipe.switch))(state)
     kept = Checkpoints(run / "checkpoints")

@@ -87,7 +87,7 @@ def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_wor
     sizes = {"actor_hidden": (8,), "critic_hidden": (8,), "replay_capacity": 5000, "num_seeds": 4}
     config = replace_flat(Config(), {**PRESETS["smoke"], **sizes})
     env = probe(Line)
-    recipe = recipes.wsrl(config, env)
+    recipe = recipes.make(config, env)
     state, clock = recipe.shapes("online", 4), jax.eval_shape(Clock.zero)
     found: dict[int, tuple[dict[str, int], Any]] = {}
     for together, room in ((4, 2**40), (1, 1)):
@@ -112,7 +112,7 @@ def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_wor
 def refused(monkeypatch: pytest.MonkeyPatch, there: float, **changes: Any) -> str:
     """Returns the refusal on a device with so many bytes."""
     config = replace_flat(Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **changes})
-    recipe = recipes.wsrl(config, LINE)
+    recipe = recipes.make(config, LINE)
     monkeypatch.setattr(plan, "device_bytes", lambda: there)
     with pytest.raises(ValueError, match="choose") as error:
         plan.check_memory(config, LINE, recipe, 4000, devices=1)
@@ -129,8 +129,8 @@ def test_what_cannot_fit_is_refused_with_what_could(monkeypatch: pytest.MonkeyPa
         config = replace_flat(
             Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **sizes, **change}
         )
-        plan.check_memory(config, LINE, recipes.wsrl(config, LINE), 4000, devices=1)
-        parts = plan.memory(config, LINE, recipes.wsrl(config, LINE), None)
+        plan.check_memory(config, LINE, recipes.make(config, LINE), 4000, devices=1)
+        parts = plan.memory(config, LINE, recipes.make(config, LINE), None)
         assert sum(parts.values()) - parts["programs"] < plan.USABLE * 100e6
     assert "smaller dataset_size" in refused(monkeypatch, 1e5)
 

@@ -17,7 +17,7 @@ ENV = probe(Line)
 
 
 def recipe(**changes: object) -> recipes.Recipe:
-    return recipes.wsrl(replace_flat(Config(), SIZES | changes), ENV)
+    return recipes.make(replace_flat(Config(), SIZES | changes), ENV)
 
 
 def test_the_switch_hands_over_all_of_sac_and_starts_with_an_empty_buffer() -> None:
