@@ -12,7 +12,18 @@ LONGEST_FILE, LONGEST_FUNCTION = 330, 60
 
 # From the bottom to the top; a module may import from lower layers, and from its own where that is named.
 LAYERS: list[set[str]] = [
-    {"types", "placement", "groups", "cache", "console", "statistics", "runtime", "domains", "methods"},
+    {
+        "types",
+        "placement",
+        "groups",
+        "cache",
+        "console",
+        "statistics",
+        "runtime",
+        "domains",
+        "methods",
+        "device_memory",
+    },
     {"distributions", "digests", "lock", "signals", "faults", "events", "facts", "hosts"},
     {"losses", "returns", "networks", "replay", "keys", "held_out"},
     {"ensemble"},

@@ -1,6 +1,5 @@
 """The resolved plan of a run, shown before anything compiles: phases, steps, sizes, memory."""
 
-import os
 from typing import Any
 
 import jax
@@ -9,6 +8,7 @@ from envs.base import Environment
 from wsrl_mjx import groups, members, recipes
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console, size
+from wsrl_mjx.device_memory import device_bytes
 from wsrl_mjx.methods import METHODS
 from wsrl_mjx.recipes import Recipe
 from wsrl_mjx.types import TrainState, Transition
@@ -171,12 +171,6 @@ def members_at_once(config: Config, env: Environment, rows_of_data: int | None) 
             f"{size(device_bytes())} on this device, of which {USABLE:.0%} are planned with: choose less"
         )
     return int(room // each)
-
-
-def device_bytes() -> int:
-    """Returns the memory of the device that computes: an accelerator's own, or the machine's."""
-    stats = jax.local_devices()[0].memory_stats() or {}
-    return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def bytes_of(tree: Any) -> int:
