@@ -5,6 +5,7 @@
 Prints its card. Never overwrites.
 """
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -80,8 +81,8 @@ def check(command: Command) -> DataConfig:
         raise ValueError(
             f"size must be at least {least}, a row for each environment of each behavior, got {command.size}"
         )
-    if command.seed < 0:
-        raise ValueError(f"seed must be an integer, zero or more, got {command.seed}")
+    if not 0 <= command.seed < 2**31:
+        raise ValueError(f"seed must be an integer, zero or more and below 2**31, got {command.seed}")
     check_absent(command.out)
     config = DataConfig(
         dataset=name,
@@ -94,9 +95,12 @@ def check(command: Command) -> DataConfig:
 
 
 def check_absent(folder: Path) -> None:
-    """Raises ValueError if there is something at `folder`."""
+    """Raises ValueError if there is something at `folder`, or it cannot be made."""
     if folder.exists():
         raise ValueError(f"out {folder} exists; nothing is overwritten, choose another folder")
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ValueError(f"out {folder} cannot be made: {above} is no folder that can be written")
 
 
 def show(console: Console, card: dict[str, Any]) -> None:

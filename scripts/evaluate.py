@@ -66,6 +66,10 @@ def check(command: Command) -> None:
     """Raises ValueError for a value that cannot work."""
     if command.episodes < 1:
         raise ValueError(f"episodes must be a positive integer, got {command.episodes}")
+    if not 0 <= command.seed < 2**31:
+        raise ValueError(f"seed must be an integer, zero or more and below 2**31, got {command.seed}")
+    if command.out is not None and command.out.is_dir():
+        raise ValueError(f"out {command.out} is a folder, not a file to write")
     if command.out is not None and not command.out.absolute().parent.is_dir():
         raise ValueError(f"out {command.out}: its folder does not exist")
 

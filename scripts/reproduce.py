@@ -25,7 +25,7 @@ from wsrl_mjx.presets import check_env, resolve_preset
 from wsrl_mjx.validation import choose
 
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
-NOT_SET = (*sweep.NOT_SWEPT, "method")  # the figure decides them, or they have flags of their own
+NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         done = sum(experiments.is_done(job, folder / RUNS) for job in jobs)
         console.say(f"{done} of {len(jobs)} runs drawn: {', '.join(map(str, written))}")
 
-    until_the_end(carry_out, console)
+    until_the_end(carry_out, console, "call it again to go on")
 
 
 def check(command: Command) -> None:

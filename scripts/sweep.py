@@ -17,7 +17,7 @@ from wsrl_mjx import catalog, cli, comparison, experiments, hosts, members, plan
 from wsrl_mjx.cli import Command
 from wsrl_mjx.console import Console
 from wsrl_mjx.hosts import Host
-from wsrl_mjx.run import open_folder
+from wsrl_mjx.run import open_folder, settings_of
 from wsrl_mjx.sweep import Part
 
 GRID = "sweep.json"  # beside the config that all members share
@@ -56,14 +56,17 @@ def carry_out(command: SweepCommand, console: Console) -> None:
         host = together(command)
         at_once = command.members_at_once or fitting(command, host.count)
         command = replace(command, members_at_once=at_once, share=f"{host.index + 1}/{host.count}")
+    elif command.members_at_once is None:  # kept with the grid: another machine may have other memory
+        command = replace(command, members_at_once=fitting(command, 1))
     parts = plan_parts(command)
     mine = parts[slice(*share(command.share, len(parts)))]
     folder = command.run_dir or cli.free_run_dir(command.config, "-sweep")
     show(console, parts, folder)
     if host.index > 0:
         hosts.wait_for(folder / GRID)
-    open_folder(command.config, folder, command.resume or host.index > 0)
+    opened = open_folder(command.config, folder, command.resume or host.index > 0)
     if host.index == 0:
+        opened.settle(settings_of(command.config))
         keep_grid(folder, command)
     experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
     arms = sweep_report.read(folder, parts)
@@ -91,7 +94,7 @@ def plan_parts(command: SweepCommand) -> list[Part]:
     if command.pretrained is not None:
         raise ValueError("pretrained is for one run; a sweep's runs share pretrainings through the cache")
     axes = [sweep.parse(text) for text in command.sweep]
-    return sweep.parts(command.config, axes, fitting(command, 1) if at_once is None else at_once)
+    return sweep.parts(command.config, axes, at_once)
 
 
 def fitting(command: SweepCommand, host_count: int) -> int:

@@ -70,8 +70,16 @@ def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Ki
     until_the_end(checked_and_carried_out, console)
 
 
-def until_the_end(carry_out: Callable[[], None], console: Console) -> None:
-    """Calls `carry_out`, and turns what can end it early into one message and an exit code."""
+def until_the_end(
+    carry_out: Callable[[], None], console: Console, to_go_on: str = "go on with --resume"
+) -> None:
+    """Calls `carry_out`, and turns what can end it early into one message and an exit code.
+
+    Args:
+        carry_out: all that a command does.
+        console: for what is no error.
+        to_go_on: what a person does after a signal has ended it.
+    """
     # Orbax reports every slow save, and what its threads make of a damaged file that is answered already.
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -79,7 +87,7 @@ def until_the_end(carry_out: Callable[[], None], console: Console) -> None:
         with signals.listening(console.say):
             carry_out()
     except signals.StoppedError as stopped:
-        console.say(f"{stopped}; go on with --resume")
+        console.say(f"{stopped}; {to_go_on}")
         raise SystemExit(signals.EXIT_CODE) from None
     except NotFiniteError as error:
         fail(str(error), NOT_FINITE)

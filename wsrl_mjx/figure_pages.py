@@ -6,6 +6,7 @@ from pathlib import Path
 
 from wsrl_mjx import comparison, experiments, panels, warmup_map
 from wsrl_mjx.comparison import Arm
+from wsrl_mjx.experiments import Job
 from wsrl_mjx.figure_runs import Plan, Request, settings, text
 from wsrl_mjx.figures import ARMS, FIGURES, HEAT_MAP
 from wsrl_mjx.run import open_folder
@@ -48,17 +49,20 @@ def read(plan: Plan, folder: Path) -> list[Arm]:
     Raises:
         ValueError: a run that was made with other settings.
     """
-    arms: list[Arm] = []
-    for name, job in plan.runs:
-        run_dir = folder / RUNS / job.name
-        if experiments.is_done(job, folder / RUNS):
-            open_folder(job.config, run_dir, resume=True)
-            arms.append(Arm.read(run_dir, ARMS[name].label))
-    return arms
+    return [Arm.read(folder / RUNS / job.name, ARMS[name].label) for name, job in _done(plan, folder)]
+
+
+def _done(plan: Plan, folder: Path) -> list[tuple[str, Job]]:
+    """Returns the finished runs of a plan; raises ValueError for one that was made with other settings."""
+    done = [(name, job) for name, job in plan.runs if experiments.is_done(job, folder / RUNS)]
+    for _, job in done:
+        open_folder(job.config, folder / RUNS / job.name, resume=True)
+    return done
 
 
 def _write_map(request: Request, plan: Plan, folder: Path, own: Path) -> list[Path]:
-    cells = warmup_map.read(folder / RUNS, request.envs, request.lengths)
+    done = {job.name for _, job in _done(plan, folder)}
+    cells = warmup_map.read(folder / RUNS, request.envs, request.lengths, done.__contains__)
     if not cells:
         raise ValueError(f"out {folder}: no cell of {request.figure} is finished there")
     own.mkdir(parents=True, exist_ok=True)

@@ -52,8 +52,15 @@ class RunOptions:
 
 def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
     """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
-    settings, defaults = (pretrained.as_json(flat_fields(c)) for c in (config, Config()))
-    return RunFolder.reopen(run_dir, settings, defaults) if resume else RunFolder.create(run_dir, settings)
+    settings = settings_of(config)
+    if resume:
+        return RunFolder.reopen(run_dir, settings, settings_of(Config()))
+    return RunFolder.create(run_dir, settings)
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """Returns the settings as a run folder keeps them."""
+    return pretrained.as_json(flat_fields(config))
 
 
 class Run:
@@ -111,6 +118,8 @@ class Run:
         """
         plan.show(self.console, self.config, self.env, self.recipe, self.rows_of_data)
         with lock.held(self.folder.path):
+            if self.options.resume:
+                self.folder.settle(settings_of(self.config))
             self.resumption = Resumption(self.folder, self.console)
             try:
                 self._train()

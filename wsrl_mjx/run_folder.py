@@ -81,7 +81,7 @@ class RunFolder:
             config: the settings to go on with.
             defaults: what a setting counts as that did not exist when the run began.
 
-        What is in `RAISABLE` may have grown; the folder's config is then replaced.
+        What is in `RAISABLE` may have grown. Nothing is written: another process may be at work there.
 
         Raises:
             ValueError: no run there, or it was made with another config; the message lists the differences.
@@ -94,9 +94,12 @@ class RunFolder:
         if differing:
             lines = [f"  {k}: the run has {saved.get(k)!r}, now {config.get(k)!r}" for k in differing]
             raise ValueError(f"run-dir {path} was made with another config:\n" + "\n".join(lines))
-        if grown:
-            folder.write_json("config.json", config)
         return folder
+
+    def settle(self, config: dict[str, Any]) -> None:
+        """Replaces the config where some of it has grown; for the process that holds the folder's lock."""
+        if read_config(self.path) != config:
+            self.write_json("config.json", config)
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Replaces a JSON file in one move, so that a reader never sees half of it."""

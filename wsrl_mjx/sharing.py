@@ -1,5 +1,6 @@
 """A run's part in sharing pretrainings: it takes a finished one, or keeps its own for the runs to come."""
 
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ class Sharing:
     Attributes:
         identity: `pretrained.identity` of the run.
         source: the run folder whose pretraining must be taken; None: whatever is in the cache.
+        origin: where a pretraining that was found comes from.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Sharing:
         console: Console,
     ) -> None:
         self.identity, self.source = identity, source
+        self.origin = str(source or "the cache")
         self._cache_dir, self._folder, self._console = cache_dir, folder, console
 
     def find(self, like: Any) -> Found | None:
@@ -39,7 +42,9 @@ class Sharing:
         Raises:
             ValueError: the source's cannot be used; see `pretrained.find`.
         """
-        found = pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
+        found = self._taken_before(like)
+        if found is None:
+            found = pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
         if found is None:
             return None
         self._keep([self._folder.path / pretrained.FOLDER], found)
@@ -51,10 +56,19 @@ class Sharing:
         )
         return found
 
-    @property
-    def origin(self) -> str:
-        """Where a pretraining that was found comes from."""
-        return str(self.source or "the cache")
+    def _taken_before(self, like: Any) -> Found | None:
+        """Returns the pretraining that this run began from, where it was cut before its first checkpoint."""
+        own = self._folder.path
+        if not (own / pretrained.FOLDER).is_dir():
+            return None
+        try:
+            found = pretrained.find(own, self._cache_dir, self.identity, like, self._console.say)
+        except ValueError as error:  # itself cut in the middle, or damaged
+            self._console.say(f"{error}; it is deleted, and looked for elsewhere")
+            shutil.rmtree(own / pretrained.FOLDER, ignore_errors=True)
+            return None
+        self.origin = "this run's folder"
+        return found
 
     def keep(self, state: Any, facts: Facts) -> None:
         """Saves the run's own finished pretraining in its folder and in the cache."""

@@ -8,6 +8,7 @@ import itertools
 from dataclasses import dataclass
 from typing import Any
 
+from wsrl_mjx import catalog
 from wsrl_mjx.config import Config, flat_fields, replace_flat
 from wsrl_mjx.experiments import Job
 from wsrl_mjx.members import SIDE_BY_SIDE
@@ -15,7 +16,7 @@ from wsrl_mjx.validation import choose, validate
 from wsrl_mjx.workshop import NUMBERS
 
 # They decide the other settings' defaults, or are what a sweep makes itself.
-NOT_SWEPT = ("env", "env_options", "preset", "seed", "num_seeds", "points")
+NOT_SWEPT = ("env", "env_options", "preset", "method", "seed", "num_seeds", "points")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def parts(config: Config, axes: list[Axis], at_once: int | None) -> list[Part]:
         at_once: members that a run may have; None for all.
 
     Raises:
-        ValueError: a setting swept twice, or a grid point that cannot work.
+        ValueError: a setting swept twice, a grid point that cannot work, or a dataset that cannot be had.
     """
     names = [axis.name for axis in axes]
     if len(set(names)) < len(names):
@@ -132,6 +133,7 @@ def parts(config: Config, axes: list[Axis], at_once: int | None) -> list[Part]:
             chosen = {"points": some_points, "seed": seeds[0], "num_seeds": len(seeds)}
             part = Part(held, replace_flat(config, changes | chosen))
             validate(part.config)
+            catalog.check(part.config.data, part.config.env)
             found.append(part)
     return found
 

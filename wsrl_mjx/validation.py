@@ -90,6 +90,13 @@ def _check_rates(config: Config) -> None:
             raise ValueError(f"{name} must be positive, got {value}")
     if not 0.0 <= config.offline.cloning_weight <= 1.0:
         raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
+    if config.evaluation.true_value_states and config.agent.discount >= 1.0:
+        raise ValueError("true_value_states needs a discount below 1, got 1.0: its sums would not end")
+    if config.online.online_cql_alpha is not None and config.offline.cql_learn_alpha:
+        raise ValueError(
+            f"online_cql_alpha is a fixed weight, got {config.online.online_cql_alpha} with a learned one; "
+            "choose --no-cql-learn-alpha"
+        )
     if config.data.reward_scale == 0.0:
         raise ValueError("reward_scale must not be 0: every reward would be the same")
 

@@ -4,7 +4,7 @@ A cell holds the final success with the warmup minus that without, both from the
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from wsrl_mjx.experiments import Arm, is_finished, per_seed
+from wsrl_mjx.experiments import Arm, per_seed
 from wsrl_mjx.statistics import mean_interval
 
 WARMUP_STEPS = 5000
@@ -48,13 +48,16 @@ def arms(envs: Sequence[str], lengths: Sequence[int], changes: Mapping[str, Any]
     return found
 
 
-def read(folder: Path, envs: Sequence[str], lengths: Sequence[int]) -> list[Cell]:
-    """Returns the cells whose two arms are finished."""
+def read(
+    folder: Path, envs: Sequence[str], lengths: Sequence[int], is_done: Callable[[str], bool]
+) -> list[Cell]:
+    """Returns the cells whose two arms are done; `is_done` says it of the name of a run in `folder`."""
     cells = []
     for env in envs:
         for length in lengths:
-            runs = [folder / name for name in _names(env, length)]
-            if all(map(is_finished, runs)):
+            names = _names(env, length)
+            if all(map(is_done, names)):
+                runs = [folder / name for name in names]
                 scores = [per_seed(runs[0], "pretrained"), *(per_seed(run, "final") for run in runs)]
                 cells.append(Cell(env, length, *map(np.array, scores)))
     return cells

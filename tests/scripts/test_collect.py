@@ -38,6 +38,14 @@ def test_nothing_is_overwritten(workplace: Path, capsys: pytest.CaptureFixture[s
     assert not list((workplace / "data").iterdir())
 
 
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_rolled_out(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workplace / "file").write_text("")
+    said = refused([*ARGUMENTS[:-1], "file/data"], capsys)
+    assert "out file/data cannot be made: " in said and "file is no folder that can be written" in said
+
+
 def test_help_lists_every_environment(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         collect.main(["--help"])

@@ -1,6 +1,5 @@
 """`scripts/reproduce.py`: bad input is answered before anything runs, and what is finished is drawn."""
 
-import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -8,7 +7,7 @@ import finished_runs
 import pytest
 import reproduce
 
-from wsrl_mjx import experiments
+from wsrl_mjx import experiments, figure_runs
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
 from wsrl_mjx.run import RunOptions, open_folder
@@ -46,14 +45,21 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path, capfd: pytest.Capture
     assert "is no folder" in capfd.readouterr().err
 
 
-def test_what_is_finished_is_drawn(tmp_path: Path) -> None:
+def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     scores = {"pretrained": {"score": 0.0}, "final": {"score": 50.0}}
-    for arm in ("with", "without"):
-        folder = tmp_path / "runs" / f"pointmaze-umaze-3000-{arm}"
-        folder.mkdir(parents=True)
-        (folder / "summary.json").write_text(json.dumps({"seeds": {"0": scores, "1": scores}}))
+    small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "offline_steps": (3000,)}
+    for _, job in figure_runs.plan(reproduce.request(reproduce.Command(FIGURE, **small))).runs:
+        folder = open_folder(job.config, tmp_path / "runs" / job.name, resume=False)
+        done = {"online_steps": job.config.online.online_steps, "seeds": {"0": scores, "1": scores}}
+        folder.write_json("summary.json", done)
     arguments = ["--preset", "smoke", "--out", str(tmp_path), "--envs", "pointmaze-umaze", "--draw"]
     reproduce.main([FIGURE, *arguments])
+    assert "2 of 6 runs drawn" in capfd.readouterr().out
+    with pytest.raises(SystemExit):
+        reproduce.main([FIGURE, *arguments, "--num-seeds", "3"])
+    assert "num_seeds: the run has 8, now 3" in capfd.readouterr().err
     own = tmp_path / FIGURE
     assert (own / f"{FIGURE}.png").read_bytes().startswith(b"\x89PNG")
     assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3

@@ -99,6 +99,8 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"guide_steps": 9.0, "offline_steps": 0}, "guide_steps needs a pretrained policy"),
         ({"iql_expectile": 0.3}, r"iql_expectile must be in \[0.5, 1\), got 0.3"),
         ({"iql_beta": -1.0}, "iql_beta must not be negative, got -1.0"),
+        ({"true_value_states": 8, "discount": 1.0}, "true_value_states needs a discount below 1"),
+        ({"online_cql_alpha": 1.0, "cql_learn_alpha": True}, "online_cql_alpha is a fixed weight, got 1.0"),
         ({"online_cql_alpha": 0.0}, "online_cql_alpha must be positive, got 0.0"),
         (
             {"warmup_source": "data", "warmup_steps": 1001, "num_envs": 2},

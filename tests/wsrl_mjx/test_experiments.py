@@ -11,7 +11,7 @@ import pytest
 from wsrl_mjx import experiments, warmup_map
 from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
-from wsrl_mjx.experiments import Arm
+from wsrl_mjx.experiments import Arm, is_finished
 from wsrl_mjx.run import RunOptions, open_folder
 from wsrl_mjx.workshop import Workshop
 
@@ -115,7 +115,7 @@ def finished_cell(folder: Path, env: str, length: int, pretrained: float, scores
 def test_cells_with_both_arms_finished_are_read(tmp_path: Path) -> None:
     finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
     finish(tmp_path / f"{ENVS[1]}-200-with", 10.0, 80.0, seeds=3)
-    (cell,) = warmup_map.read(tmp_path, ENVS, LENGTHS)
+    (cell,) = warmup_map.read(tmp_path, ENVS, LENGTHS, lambda name: is_finished(tmp_path / name))
     assert (cell.env, cell.offline_steps, cell.gain) == (ENVS[0], 200, 60.0)
     np.testing.assert_array_equal(cell.pretrained, [20.0] * 3)
 
@@ -123,7 +123,7 @@ def test_cells_with_both_arms_finished_are_read(tmp_path: Path) -> None:
 def test_the_table_and_the_figure_hold_the_cells(tmp_path: Path) -> None:
     finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
     finished_cell(tmp_path, ENVS[1], 400, 0.0, (10.0, 40.0))
-    cells = warmup_map.read(tmp_path, ENVS, LENGTHS)
+    cells = warmup_map.read(tmp_path, ENVS, LENGTHS, lambda name: is_finished(tmp_path / name))
     warmup_map.write_csv(cells, tmp_path / "map.csv")
     with (tmp_path / "map.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))

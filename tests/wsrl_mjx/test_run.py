@@ -296,6 +296,21 @@ def test_a_damaged_pretraining_in_the_cache_is_trained_again(straight: Watched, 
 # -- sharing ----------------------------------------------------------------------------------------------
 
 
+def test_a_borrowed_pretraining_is_not_forgotten_before_the_first_checkpoint(
+    straight: Watched, tmp_path: Path, no_data: None
+) -> None:
+    """Cut at the switch, and resumed without being told where it came from, nor a cache that has it."""
+    del no_data
+    options = RunOptions(tmp_path / "run", tmp_path / "cache", pretrained=folder(straight))
+    with pytest.raises(CutOffError):
+        Watched(settings(), options, ("online", 0)).train()
+    again = Watched(settings(), RunOptions(tmp_path / "run", tmp_path / "empty", resume=True))
+    again.train()
+    assert "pretraining: found finished in this run's folder" in again.said.getvalue()
+    same_start(straight, again)
+    assert again.facts.pretraining_from == "this run's folder"
+
+
 @pytest.fixture
 def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:

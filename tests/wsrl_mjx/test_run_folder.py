@@ -141,7 +141,9 @@ def test_a_run_may_be_made_longer_and_nothing_else(tmp_path: Path) -> None:
     config = {"seed": 0, "online_steps": 40}
     path = RunFolder.create(tmp_path / "run", config).path
     longer = config | {"online_steps": 60}
-    RunFolder.reopen(path, longer, defaults={})
+    reopened = RunFolder.reopen(path, longer, defaults={})
+    assert read_config(path) == config  # another process may hold the folder
+    reopened.settle(longer)
     assert read_config(path) == longer
     with pytest.raises(ValueError, match=r"online_steps: the run has 60, now 40$"):
         RunFolder.reopen(path, config, defaults={})

@@ -40,6 +40,7 @@ def test_values_are_of_the_settings_kind(text: str, values: tuple[Any, ...]) -> 
         ("actor_lr=", "sweep must be name=value,value"),
         ("acto_lr=1", "sweep must be one of .*; did you mean 'actor_lr'"),
         ("env=ant,hopper", "sweep must be one of "),
+        ("method=wsrl,rlpd", "sweep must be one of "),
         ("warmup_steps=1.5", "sweep warmup_steps must have integers, got '1.5'"),
         ("layer_norm=yes", "sweep layer_norm must have true or false, got 'yes'"),
         ("critic_hidden=64,a", "sweep critic_hidden must have widths such as 64x64, got 'a'"),
@@ -99,3 +100,5 @@ def test_a_setting_is_swept_once() -> None:
 def test_a_grid_point_that_cannot_work_is_named() -> None:
     with pytest.raises(ValueError, match=r"actor_lr must be in \[0, 1\), got 3.0"):
         parts("actor_lr=1e-4,3")
+    with pytest.raises(ValueError, match=r"dataset must be one of .*, got 'nosuch'"):
+        parts("dataset=random,nosuch")
