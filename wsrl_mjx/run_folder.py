@@ -6,6 +6,7 @@ import io
 import json
 import os
 import platform
+import shutil
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -56,21 +57,24 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
-        """Makes a new folder with the config and the versions in it.
+        """Makes a new folder with the config and the versions in it, whole or not at all.
 
         Raises:
-            ValueError: if there is something at `path` already.
+            ValueError: if there is something at `path` already, or it cannot be made.
         """
         check_free(path)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            unfinished.mkdir(parents=True)
+            folder = cls(unfinished)
+            folder.write_json("versions.json", versions())
+            folder.write_json("config.json", config)
+            folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
+            unfinished.rename(path)  # fails where another process was first
         except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
             raise ValueError(f"run-dir {path} cannot be made: {error.strerror}") from None
-        folder = cls(path)
-        folder.write_json("versions.json", versions())
-        folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
-        folder.write_json("config.json", config)  # last: where it is, the run can go on
-        return folder
+        return cls(path)
 
     @classmethod
     def reopen(cls, path: Path, config: dict[str, Any], defaults: dict[str, Any]) -> "RunFolder":
@@ -222,17 +226,17 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """Returns the rows of a run's metrics.csv.
+    """Returns the rows of a run's metrics.csv; of one that is being written, up to the last whole row.
 
     Raises:
         ValueError: its columns are not ours: another version wrote it.
     """
     _check_columns(path)
-    with (path / "metrics.csv").open(newline="") as file:
-        return [
-            Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
-            for r in csv.DictReader(file)
-        ]
+    text = (path / "metrics.csv").read_text()
+    return [
+        Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
+        for r in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+    ]
 
 
 def _check_columns(path: Path) -> None:

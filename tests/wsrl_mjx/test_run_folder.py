@@ -129,6 +129,25 @@ def test_json_is_replaced_whole(folder: RunFolder) -> None:
     assert not list(folder.path.glob(".*"))
 
 
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "write_json", full)
+        with pytest.raises(ValueError, match=r"run-dir .* cannot be made: No space left on device"):
+            RunFolder.create(tmp_path / "run", CONFIG)
+    assert not list(tmp_path.iterdir())
+    assert RunFolder.create(tmp_path / "run", CONFIG).metrics_path.exists()
+
+
+def test_a_row_that_is_being_written_is_not_read(folder: RunFolder) -> None:
+    folder.append([Row("online", 20, 0, "eval/return", 1.0)])
+    with folder.metrics_path.open("a") as file:
+        file.write("online,20,1,eval/ret")
+    assert [row.seed for row in read_metrics(folder.path)] == [0]
+
+
 def test_only_the_same_config_goes_on(folder: RunFolder) -> None:
     assert RunFolder.reopen(folder.path, CONFIG, defaults={}).path == folder.path
     with pytest.raises(
