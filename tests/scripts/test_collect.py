@@ -61,7 +61,7 @@ def test_help_lists_every_environment(capsys: pytest.CaptureFixture[str]) -> Non
         (["--dataset", "medium"], "behavior 'medium' is not in line"),
         (["--size", "3"], "size must be at least 4, a row for each environment"),
         (["--num-envs", "0"], "num_envs must be a positive integer, got 0"),
-        (["--seed", "-1"], "seed must be an integer, zero or more, got -1"),
+        (["--seed", "-1"], "seed must be an integer, zero or more and below 2**31, got -1"),
     ],
 )
 def test_bad_input_is_refused(

@@ -99,7 +99,7 @@ def test_a_config_is_refused_by_name_or_comes_back_from_json(changes: dict[str, 
         assert from_saved(json.loads(json.dumps(flat_fields(config)))) == config
 
 
-@settings(ANY, max_examples=30)
+@settings(ANY, max_examples=12)
 @given(CHANGES)
 def test_what_is_not_refused_can_be_traced(changes: dict[str, Any]) -> None:
     config = replace_flat(SMALL, changes)
