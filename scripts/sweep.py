@@ -67,7 +67,7 @@ def carry_out(command: SweepCommand, console: Console) -> None:
     opened = open_folder(command.config, folder, command.resume or host.index > 0)
     if host.index == 0:
         opened.settle(settings_of(command.config))
-        keep_grid(folder, command)
+        opened.write_json(GRID, {"sweep": command.sweep, "members_at_once": command.members_at_once})
     experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
     arms = sweep_report.read(folder, parts)
     if not arms:
@@ -151,12 +151,6 @@ def remembered(command: SweepCommand) -> SweepCommand:
     if command.sweep not in ((), axes):
         raise ValueError(f"sweep was {' and '.join(axes)} in {command.run_dir}, now {command.sweep}")
     return replace(command, sweep=axes, members_at_once=grid["members_at_once"])
-
-
-def keep_grid(folder: Path, command: SweepCommand) -> None:
-    """Writes the grid beside the config, for a resume."""
-    grid = {"sweep": command.sweep, "members_at_once": command.members_at_once}
-    (folder / GRID).write_text(json.dumps(grid, indent=2) + "\n")
 
 
 def show(console: Console, parts: list[Part], folder: Path) -> None:

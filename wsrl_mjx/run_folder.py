@@ -107,7 +107,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Replaces a JSON file in one move, so that a reader never sees half of it."""
-        temporary = self.path / f".{name}.new"
+        temporary = self.path / f".{name}.{os.getpid()}"  # machines that share a sweep write alike
         temporary.write_text(json.dumps(content, indent=2) + "\n")
         temporary.replace(self.path / name)
 
@@ -251,7 +251,7 @@ def _check_columns(path: Path) -> None:
 
 def write_metrics(path: Path, rows: Iterable[Row]) -> None:
     """Replaces a folder's metrics.csv in one move."""
-    temporary = path / ".metrics.csv.new"
+    temporary = path / f".metrics.csv.{os.getpid()}"
     with temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
