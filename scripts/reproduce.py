@@ -23,6 +23,7 @@ from wsrl_mjx.figure_runs import Request
 from wsrl_mjx.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.presets import check_env, resolve_preset
 from wsrl_mjx.validation import choose
+from wsrl_mjx.warmup_map import AS_ROLLED_OUT
 
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
 NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
@@ -44,6 +45,9 @@ class Command:
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
     offline_steps: tuple[int, ...] = (3000, 6000, 12_000)
     """The lengths of pretraining in when_warmup_matters, in gradient steps."""
+    success_shares: tuple[float, ...] = ()
+    """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; unset: one
+    map, of the data as it is rolled out."""
     out: Path | None = None
     """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
     draw: bool = False
@@ -88,8 +92,13 @@ def check(command: Command) -> None:
         ValueError: an unknown world, one without success in the heat map, a value given twice, a cache that
             is no folder, or an out where nothing can be written.
     """
-    for name, values in (("envs", command.worlds), ("offline_steps", command.offline_steps)):
-        if not values or len(set(values)) < len(values):
+    lists = {
+        "envs": command.worlds,
+        "offline_steps": command.offline_steps,
+        "success_shares": command.success_shares,
+    }
+    for name, values in lists.items():
+        if len(set(values)) < len(values) or (name == "offline_steps" and not values):
             raise ValueError(f"{name} must be different values, got {values}")
     for name in command.worlds:
         check_env(name)
@@ -120,9 +129,15 @@ def settings(command: Command) -> dict[str, Any]:
 
 def request(command: Command) -> Request:
     """Returns the figure that is asked for, once everything about it is checked."""
-    preset, lengths = resolve_preset(command.preset), command.offline_steps
-    changes = settings(command)
-    return Request(command.figure, preset, command.worlds, command.num_seeds, changes, lengths)
+    return Request(
+        command.figure,
+        resolve_preset(command.preset),
+        command.worlds,
+        command.num_seeds,
+        settings(command),
+        command.offline_steps,
+        command.success_shares or (AS_ROLLED_OUT,),
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import envs
 from envs.base import Environment
-from wsrl_mjx import behaviors, cache, dataset, faults, waypoints
+from wsrl_mjx import behaviors, cache, dataset, faults, trajectories, waypoints
 from wsrl_mjx.config import DataConfig
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.domains import domain_of
@@ -39,8 +40,14 @@ def check(config: DataConfig, env_name: str) -> None:
 
     Raises:
         ValueError: neither a known name nor a folder; a behaviour that is not shipped; a replay dataset that
-            has not been made yet.
+            has not been made yet; a share of successes where episodes do not succeed or fail.
     """
+    if config.success_share is not None:
+        reference = envs.make(env_name).reference
+        if reference is None or not reference.of_success:
+            raise ValueError(
+                f"success_share needs a world whose episodes succeed or fail, the mazes, got {env_name!r}"
+            )
     if _is_folder(config):
         return
     try:
@@ -59,9 +66,10 @@ def check_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> N
 
 
 def count_rows(config: DataConfig, env: Environment, cache_folder: Path) -> int | None:
-    """Returns how many rows the dataset has or will have, without reading them.
+    """Returns how many rows the dataset has or will have, at most, without reading them.
 
     A dataset on disk has as many as its card says, whatever size is asked for; None where no card says it.
+    A share of successes leaves some of them out.
     """
     on_disk = _folder_on_disk(config, env, cache_folder)
     return config.dataset_size if on_disk is None else _card_of(on_disk).get("transitions")
@@ -82,13 +90,27 @@ def obtain(
     """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
 
     Raises:
-        ValueError: see `check` and `dataset.load`.
+        ValueError: see `check`, `dataset.load` and `trajectories.with_success_share`.
     """
+    whole, origin = _obtain_whole(config, env, cache_folder, on_progress, compiled)
+    if config.success_share is None:
+        return whole, origin
+    rows = trajectories.with_success_share(
+        whole.rows, config.success_share, env.time_limit, config.dataset_seed
+    )
+    known = whole.card
+    card = dataset.make_card(env, rows, known["name"], known.get("policies", []), known.get("seed", 0))
+    return Dataset(rows, card), f"{origin}, {config.success_share:.0%} of its trajectories successful"
+
+
+def _obtain_whole(
+    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress, compiled: Compile
+) -> tuple[Dataset, str]:
     if _is_folder(config):
         return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
     if config.dataset == "medium-replay":
         return _medium_replay(env, cache_folder), "the run that made medium"
-    key = cache.key_of(identity(config, env, cache_folder))
+    key = cache.key_of(_identity_whole(config, env, cache_folder))
     folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
     if (folder / "card.json").is_file():
         return dataset.load(folder, env), "the cache"
@@ -158,6 +180,11 @@ def _how_to_make_replay(env_name: str) -> str:
 
 def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
     """Returns everything that decides the rows: a digest where they are on disk, else what makes them."""
+    thinned = {} if config.success_share is None else {"success_share": config.success_share}
+    return thinned | _identity_whole(config, env, cache_folder)
+
+
+def _identity_whole(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
     on_disk = _folder_on_disk(config, env, cache_folder)
     if on_disk is not None:
         return {"digest": _card_of(on_disk).get("digest")}

@@ -27,6 +27,9 @@ class DataConfig:
     """Seed of the rollouts; all training seeds share one dataset."""
     collect_envs: int = 1000
     """Environments stepped side by side while collecting."""
+    success_share: float | None = None
+    """Share of the trajectories that succeed, where episodes succeed or fail: of the outcome that is too
+    frequent, trajectories are left out at random; unset: as they were rolled out."""
     reward_scale: float = 1.0
     """The learner sees scale * reward + bias, offline and online."""
     reward_bias: float = 0.0

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment, EnvState, ReferenceScores
-from wsrl_mjx import keys, rollout
+from wsrl_mjx import keys, rollout, trajectories
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.returns import monte_carlo_returns
@@ -120,27 +120,11 @@ def digest(rows: dict[str, np.ndarray]) -> str:
     return sha.hexdigest()
 
 
-def whole_episodes(rows: dict[str, np.ndarray], time_limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns undiscounted return and length of whole episodes; the parts that a cut left are not counted.
-
-    Where a stream was cut its last row is truncated before the time limit. If there are only such parts they
-    are all that is known, and are returned.
-    """
-    ends = np.flatnonzero((rows["terminated"] > 0) | (rows["truncated"] > 0))
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    totals = np.add.reduceat(rows["reward"].astype(np.float64), starts) if len(ends) else np.zeros(0)
-    totals = totals[: len(ends)]
-    lengths = ends - starts + 1
-    cut = (rows["truncated"][ends] > 0) & (lengths < time_limit)
-    whole = ~cut if np.any(~cut) else np.full_like(cut, True)
-    return totals[whole], lengths[whole]
-
-
 def make_card(
     env: Environment, rows: dict[str, np.ndarray], name: str, policies: list[dict[str, Any]], seed: int
 ) -> dict[str, Any]:
     """Returns what there is to know about the rows."""
-    returns, lengths = whole_episodes(rows, env.time_limit)
+    returns, lengths = trajectories.whole_episodes(rows, env.time_limit)
     counts, edges = np.histogram(returns, bins=20)
     reference: ReferenceScores | None = env.reference
     return {

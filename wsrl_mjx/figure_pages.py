@@ -62,12 +62,12 @@ def _done(plan: Plan, folder: Path) -> list[tuple[str, Job]]:
 
 def _write_map(request: Request, plan: Plan, folder: Path, own: Path) -> list[Path]:
     done = {job.name for _, job in _done(plan, folder)}
-    cells = warmup_map.read(folder / RUNS, request.envs, request.lengths, done.__contains__)
+    cells = warmup_map.read(folder / RUNS, request.grid, done.__contains__)
     if not cells:
         raise ValueError(f"out {folder}: no cell of {request.figure} is finished there")
     own.mkdir(parents=True, exist_ok=True)
     picture, table, page = (own / f"{request.figure}.{kind}" for kind in ("png", "csv", "md"))
-    warmup_map.figure(cells, request.envs, request.lengths).savefig(picture, dpi=panels.DPI)
+    warmup_map.figure(cells, request.grid).savefig(picture, dpi=panels.DPI)
     warmup_map.write_csv(cells, table)
     page.write_text(_page(request, plan, folder, [request.figure], [warmup_map.markdown(cells)]))
     return [picture, table, page]

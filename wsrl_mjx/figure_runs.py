@@ -28,6 +28,7 @@ class Request:
         num_seeds: of every run.
         changes: settings of all arms, by name; an arm's own come after them.
         lengths: of pretraining, in the heat map.
+        shares: of successes in the data, in the heat map; None for the data as it is.
     """
 
     figure: str
@@ -36,6 +37,12 @@ class Request:
     num_seeds: int
     changes: Mapping[str, Any] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
+    shares: tuple[float | None, ...] = (warmup_map.AS_ROLLED_OUT,)
+
+    @property
+    def grid(self) -> warmup_map.Grid:
+        """The cells of the heat map."""
+        return warmup_map.Grid(self.envs, self.lengths, self.shares)
 
     @property
     def command(self) -> str:
@@ -53,6 +60,8 @@ class Request:
             words += ["--set", *(f"{name}={text(value)}" for name, value in self.changes.items())]
         if self.figure == HEAT_MAP:
             words += ["--offline-steps", *map(str, self.lengths)]
+            shares = [str(share) for share in self.shares if share is not warmup_map.AS_ROLLED_OUT]
+            words += ["--success-shares", *shares] if shares else []
         return shlex.join(["python", "scripts/reproduce.py", *words])
 
 
@@ -80,7 +89,7 @@ def plan(request: Request) -> Plan:
     """
     if request.figure == HEAT_MAP:
         changes = {"online_steps": MAP_STEPS, **request.changes}
-        arms = warmup_map.arms(request.envs, request.lengths, changes)
+        arms = warmup_map.arms(request.grid, changes)
         return Plan([Planned(arm.name, arm.job(request.preset, request.num_seeds)) for arm in arms], {})
     runs: list[Planned] = []
     left_out: dict[str, str] = {}

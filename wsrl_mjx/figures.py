@@ -179,7 +179,7 @@ FIGURES: dict[str, FigureOfPaper] = {
     ),
     HEAT_MAP: FigureOfPaper(
         "",
-        "When does the warmup matter, over the size of the maze and the length of pretraining?",
+        "When does the warmup matter, over mazes, lengths of pretraining and the data's share of successes?",
         "Final success with the warmup minus without, both from the same pretraining.",
     ),
     "warmup": FigureOfPaper(

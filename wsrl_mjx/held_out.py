@@ -12,14 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from wsrl_mjx import trajectories
+from wsrl_mjx.trajectories import Rows
 from wsrl_mjx.types import Transition
 
 SHARE = 0.02  # of the dataset's rows, in whole trajectories
 ROWS = 1000  # of these, kept to measure on
 FILE = "held_out.npz"
-
-
-Rows = dict[str, np.ndarray]
 
 
 def split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
@@ -31,15 +30,15 @@ def split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     Raises:
         ValueError: a single row.
     """
-    ends = (rows["terminated"] > 0) | (rows["truncated"] > 0)
-    if len(ends) < 2:
+    count = len(rows["reward"])
+    if count < 2:
         raise ValueError("a dataset must have two rows at least: one is held out")
-    trajectory = np.concatenate([[0], np.cumsum(ends[:-1])])
+    trajectory = trajectories.number(rows)
     lengths = np.bincount(trajectory)
     order = np.random.default_rng(seed).permutation(len(lengths))
-    fitting = np.searchsorted(np.cumsum(lengths[order]), SHARE * len(ends), side="right")
+    fitting = np.searchsorted(np.cumsum(lengths[order]), SHARE * count, side="right")
     if fitting == 0:
-        return _cut(rows, len(ends) - min(max(1, round(SHARE * len(ends))), len(ends) - 1))
+        return _cut(rows, count - min(max(1, round(SHARE * count)), count - 1))
     held = np.isin(trajectory, order[:fitting])
     return _where(rows, ~held), _where(rows, held)
 

@@ -97,6 +97,9 @@ def _check_rates(config: Config) -> None:
             f"online_cql_alpha is a fixed weight, got {config.online.online_cql_alpha} with a learned one; "
             "choose --no-cql-learn-alpha"
         )
+    share = config.data.success_share
+    if share is not None and not 0.0 <= share <= 1.0:
+        raise ValueError(f"success_share must be in [0, 1], got {share}")
     if config.data.reward_scale == 0.0:
         raise ValueError("reward_scale must not be 0: every reward would be the same")
 

@@ -1,5 +1,6 @@
 """Named datasets: mixtures in equal shares, kept by what made them, and behaviours that are found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -9,6 +10,7 @@ import pytest
 import tiny
 from probe_envs import Line, probe
 
+import envs
 from wsrl_mjx import behaviors, cache, catalog, dataset
 from wsrl_mjx.config import DataConfig
 from wsrl_mjx.networks import Actor
@@ -103,3 +105,25 @@ def test_random_actions_are_uniform() -> None:
     assert actions.shape == (4000, 3) and float(jnp.abs(actions).max()) <= 1.0
     assert float(actions.mean()) == pytest.approx(0.0, abs=0.03)
     assert float(actions.std()) == pytest.approx(3**-0.5, abs=0.02)
+
+
+# -- a chosen share of successes --------------------------------------------------------------------------
+
+
+def test_a_share_of_successes_is_taken_from_the_same_rollouts(tmp_path: Path) -> None:
+    env = envs.make_from_text("pointmaze-umaze", ("time_limit=40", "goal_radius=2"))
+    whole_of = DataConfig(dataset="diverse", dataset_size=2000, collect_envs=10)
+    half_of = replace(whole_of, success_share=0.5)
+    whole, _ = catalog.obtain(whole_of, env, tmp_path, lambda rows: None)
+    half, origin = catalog.obtain(half_of, env, tmp_path, lambda rows: None)
+    assert origin == "the cache, 50% of its trajectories successful"
+    assert half.card["return_mean"] == pytest.approx(0.5, abs=0.02) != whole.card["return_mean"]
+    assert half.size < whole.size and half.card["digest"] != whole.card["digest"]
+    plain, thinned = (catalog.identity(config, env, tmp_path) for config in (whole_of, half_of))
+    assert thinned == plain | {"success_share": 0.5}
+
+
+def test_a_share_of_successes_needs_a_world_of_success() -> None:
+    catalog.check(DataConfig(dataset="play", success_share=0.1), "pointmaze-umaze")
+    with pytest.raises(ValueError, match="success_share needs a world whose episodes succeed or fail"):
+        catalog.check(DataConfig(dataset="medium", success_share=0.1), "hopper")

@@ -11,7 +11,7 @@ import numpy_reference as reference
 import pytest
 from probe_envs import Line, OtherLine, TurnsNonFinite, WideLine, probe
 
-from wsrl_mjx import behaviors, dataset, rollout
+from wsrl_mjx import behaviors, dataset, rollout, trajectories
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.dataset import Dataset
 from wsrl_mjx.rollout import RewardTransform
@@ -110,21 +110,11 @@ def test_a_program_compiled_ahead_collects_the_same_rows() -> None:
 # -- the card ---------------------------------------------------------------------------------------------
 
 
-def test_returns_count_whole_episodes_only() -> None:
-    ends = {"terminated": [0, 1, 0, 0, 0, 0, 0], "truncated": [0, 0, 0, 0, 1, 0, 1]}
-    rows = {name: np.array(values, np.float32) for name, values in ends.items()}
-    rows["reward"] = np.array([1, 2, 10, 20, 30, 100, 200], np.float32)
-    np.testing.assert_array_equal(dataset.whole_episodes(rows, time_limit=3)[0], [3.0, 60.0])
-    np.testing.assert_array_equal(dataset.whole_episodes(rows, time_limit=3)[1], [2, 3])
-    # Under a longer limit all but the terminated one were cut short.
-    np.testing.assert_array_equal(dataset.whole_episodes(rows, time_limit=9)[0], [3.0])
-
-
 def test_the_card_says_what_the_rows_are(rows: dict[str, np.ndarray]) -> None:
     card = dataset.make_card(LINE, rows, "random", [{"level": "random"}], seed=5)
     assert card["env"] == "line" and card["env_fingerprint"] == LINE.fingerprint()
     assert card["transitions"] == SIZE and card["seed"] == 5 and card["invalid_rows"] == 0
-    returns, _ = dataset.whole_episodes(rows, LINE.time_limit)
+    returns, _ = trajectories.whole_episodes(rows, LINE.time_limit)
     assert card["return_mean"] == pytest.approx(returns.mean())
     assert card["score_mean"] == pytest.approx(100 * (returns.mean() + 8.0) / 8.0)
     assert sum(card["return_histogram"]["counts"]) == card["episodes"] == len(returns)

@@ -13,9 +13,11 @@ from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
 from wsrl_mjx.experiments import Arm, is_finished
 from wsrl_mjx.run import RunOptions, open_folder
+from wsrl_mjx.warmup_map import Grid
 from wsrl_mjx.workshop import Workshop
 
 ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)
+GRID = Grid(ENVS, LENGTHS)
 
 
 class CutOffError(Exception):
@@ -63,7 +65,7 @@ def carry_out(arms: list[Arm], tmp_path: Path) -> None:
 
 
 def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:
-    carry_out(warmup_map.arms(ENVS, LENGTHS, {"online_steps": 6000}), tmp_path)
+    carry_out(warmup_map.arms(GRID, {"online_steps": 6000}), tmp_path)
     names = [name for name, *_ in runs.done]
     assert names[:2] == ["pointmaze-umaze-200-with", "pointmaze-umaze-200-without"] and len(names) == 8
     assert names[-1] == "pointmaze-large-400-without"
@@ -76,7 +78,7 @@ def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: P
 
 
 def test_what_was_cut_off_goes_on_and_nothing_is_done_twice(runs: type[Recorded], tmp_path: Path) -> None:
-    arms = warmup_map.arms(ENVS[:1], LENGTHS, {"online_steps": 6000})
+    arms = warmup_map.arms(Grid(ENVS[:1], LENGTHS), {"online_steps": 6000})
     runs.cut = "pointmaze-umaze-200-without"
     with pytest.raises(CutOffError):
         carry_out(arms, tmp_path)
@@ -115,21 +117,39 @@ def finished_cell(folder: Path, env: str, length: int, pretrained: float, scores
 def test_cells_with_both_arms_finished_are_read(tmp_path: Path) -> None:
     finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
     finish(tmp_path / f"{ENVS[1]}-200-with", 10.0, 80.0, seeds=3)
-    (cell,) = warmup_map.read(tmp_path, ENVS, LENGTHS, lambda name: is_finished(tmp_path / name))
-    assert (cell.env, cell.offline_steps, cell.gain) == (ENVS[0], 200, 60.0)
+    (cell,) = warmup_map.read(tmp_path, GRID, lambda name: is_finished(tmp_path / name))
+    assert (cell.place, cell.gain) == ((ENVS[0], None, 200), 60.0)
     np.testing.assert_array_equal(cell.pretrained, [20.0] * 3)
 
 
 def test_the_table_and_the_figure_hold_the_cells(tmp_path: Path) -> None:
     finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
     finished_cell(tmp_path, ENVS[1], 400, 0.0, (10.0, 40.0))
-    cells = warmup_map.read(tmp_path, ENVS, LENGTHS, lambda name: is_finished(tmp_path / name))
+    cells = warmup_map.read(tmp_path, GRID, lambda name: is_finished(tmp_path / name))
     warmup_map.write_csv(cells, tmp_path / "map.csv")
     with (tmp_path / "map.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 and rows[3]["env"] == ENVS[1] and rows[3]["without_warmup"] == "40.0"
-    drawn = warmup_map.figure(cells, ENVS, LENGTHS)
+    drawn = warmup_map.figure(cells, GRID)
     image = drawn.axes[0].images[0].get_array()
     np.testing.assert_array_equal(np.asarray(image), [[60.0, np.nan], [np.nan, -30.0]])
     texts = [text.get_text() for text in drawn.axes[0].texts]
     assert any(text.startswith("+60") and "with 90 %, without 30 %" in text for text in texts)
+
+
+def test_every_share_of_successes_has_its_runs_and_its_map(tmp_path: Path) -> None:
+    grid = Grid(ENVS[:1], LENGTHS[:1], (None, 0.025, 0.5))
+    jobs = [arm.job("smoke", 3) for arm in warmup_map.arms(grid, {"online_steps": 6000})]
+    assert [job.name for job in jobs[::2]] == [
+        f"{ENVS[0]}-200{share}-with" for share in ("", "-success-2.5", "-success-50")
+    ]
+    assert [job.config.data.success_share for job in jobs] == [None, None, 0.025, 0.025, 0.5, 0.5]
+    for job, final in zip(jobs, (80.0, 80.0, 70.0, 90.0, 100.0, 30.0), strict=True):
+        finish(tmp_path / job.name, 10.0, final, seeds=3)
+    cells = warmup_map.read(tmp_path, grid, lambda name: is_finished(tmp_path / name))
+    assert [cell.gain for cell in cells] == [0.0, -20.0, 70.0]
+    drawn = warmup_map.figure(cells, grid)
+    titles = [axes.get_title().removeprefix("successes in the data: ") for axes in drawn.axes[:3]]
+    assert titles == ["as rolled out", "2.5 %", "50 %"]
+    assert [float(axes.images[0].get_array()[0, 0]) for axes in drawn.axes[:3]] == [0.0, -20.0, 70.0]
+    assert "| pointmaze-umaze | 2.5 % | 200 | 10 [10, 10] |" in warmup_map.markdown(cells)
