@@ -1,7 +1,7 @@
 """What tasks on Gymnasium's model files share: simulator options, the model, its sizes and its digest."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
 import jax
@@ -45,7 +45,9 @@ class GymnasiumTask(ABC):
 
     @property
     def reference(self) -> ReferenceScores | None:
-        return reference_scores(self.name)
+        """The task's scores; None with options of its own, which make another task."""
+        changed = any(getattr(self, option.name) != option.default for option in fields(self) if option.init)
+        return None if changed else reference_scores(self.name)
 
     def fingerprint(self) -> str:
         """Returns the digest of the options and of Gymnasium's model file."""

@@ -11,6 +11,7 @@ import numpy as np
 
 import envs
 from envs.base import ReferenceScores
+from wsrl_mjx.config import flat_fields, from_saved
 from wsrl_mjx.curves import Curve, curve, of_point
 from wsrl_mjx.run_folder import Row, read_config, read_metrics
 from wsrl_mjx.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
@@ -33,7 +34,7 @@ class Arm:
         Raises:
             ValueError: there is no run, or it has no online evaluation yet.
         """
-        config = read_config(path)
+        config = flat_fields(from_saved(read_config(path)))
         try:
             rows = read_metrics(path)
         except FileNotFoundError:
@@ -48,16 +49,24 @@ class Arm:
         return self.config["env"]
 
     @property
+    def reference(self) -> ReferenceScores | None:
+        """What its environment's score is measured by; None where it has none."""
+        return _reference(self.env, self.config["env_options"])
+
+    @property
+    def warmup(self) -> int:
+        """Environment steps of its warmup; rows of the offline data take none."""
+        return 0 if self.config["warmup_source"] == "data" else self.config["warmup_steps"]
+
+    @property
     def success_rate(self) -> bool:
         """Whether the score of its environment is a success rate."""
-        reference = _reference(self.env)
-        return reference is not None and reference.of_success
+        return self.reference is not None and self.reference.of_success
 
     @property
     def unit(self) -> str:
         """What its scores are, for an axis."""
-        reference = _reference(self.env)
-        return "return" if reference is None else reference.quantity
+        return "return" if self.reference is None else self.reference.quantity
 
     def measured(self, name: str) -> bool:
         """Returns whether there is a number of that name after the switch."""
@@ -75,8 +84,7 @@ class Arm:
     def scores(self) -> Curve:
         """Returns the scores of its evaluations, [T] and [T, S], in its unit: 0 to 100, or plain returns."""
         steps, returns = self.online("eval/return")
-        reference = _reference(self.env)
-        return steps, returns if reference is None else reference.normalize(returns)
+        return steps, returns if self.reference is None else self.reference.normalize(returns)
 
     def moment(self, name: str) -> np.ndarray:
         """Returns each seed's score at one of `MOMENTS`, [S].
@@ -133,8 +141,8 @@ def improvements(arms: Sequence[Arm]) -> dict[str, Estimate]:
 
 
 @cache
-def _reference(env_name: str) -> ReferenceScores | None:
-    return envs.make(env_name).reference
+def _reference(env_name: str, options: tuple[str, ...]) -> ReferenceScores | None:
+    return envs.make_from_text(env_name, options).reference
 
 
 # -- the table --------------------------------------------------------------------------------------------

@@ -201,7 +201,7 @@ def _draw(axes: Axes, panel: Panel, arms: Sequence[Arm], looks: dict[str, Look])
 
 def _shade_warmup(panels: Sequence[Axes], arms: Sequence[Arm]) -> None:
     """Shades the warmup in an environment's panels where all arms have the same one, and names it once."""
-    warmups = {arm.config["warmup_steps"] for arm in arms}
+    warmups = {arm.warmup for arm in arms}
     if len(warmups) == 1 and (steps := warmups.pop()) > 0:
         for axes in panels:
             axes.axvspan(0, steps, color=GREY, alpha=0.12, linewidth=0)

@@ -60,6 +60,10 @@ class Workshop:
             jitted: the function.
             args: what it will be called with.
             waiting: shown while it compiles.
+
+        Raises:
+            RuntimeError: it cannot be traced or compiled. The settings were checked before, so that is a
+                fault of ours, and not the bad input that a ValueError stands for.
         """
         leaves, structure = jax.tree.flatten(args)
         shapes = tuple((leaf.shape, leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
@@ -69,7 +73,12 @@ class Workshop:
         began = time.perf_counter()
         self._make_room(key[0])
         with waiting(what):
-            self._programs[key] = runtime.compiled(jitted.lower(*args))
+            try:
+                self._programs[key] = runtime.compiled(jitted.lower(*args))
+            except ValueError as error:
+                raise RuntimeError(
+                    f"{what} cannot be compiled: a fault of wsrl_mjx, please report it"
+                ) from error
         return self._programs[key], time.perf_counter() - began
 
     def _make_room(self, config: Config) -> None:

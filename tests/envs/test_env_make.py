@@ -169,6 +169,13 @@ def test_normalised_scores() -> None:
     assert reference_scores("no such task") is None
 
 
+def test_a_task_with_options_has_no_reference_of_the_task_as_it_is() -> None:
+    assert envs.make("hopper").reference == reference_scores("hopper") is not None
+    assert envs.make("hopper", ctrl_cost_weight=0.0).reference is None
+    assert envs.make("hopper", time_limit=100).reference is None
+    assert envs.make("hopper", time_limit=1000).reference is not None
+
+
 def test_making_an_environment_imports_neither_brax_nor_a_renderer_nor_learning() -> None:
     code = (
         "import sys, envs; envs.make('hopper');"

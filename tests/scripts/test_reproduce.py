@@ -24,6 +24,8 @@ FIGURE = "when_warmup_matters"
         (["--envs", "pointmaze-huge"], "env must be one of "),
         (["--envs", "pointmaze-umaze", "pointmaze-umaze"], "envs must be different values"),
         (["--offline-steps", "3000", "3000"], "offline_steps must be different values"),
+        (["--success-shares", "0.1", "0.1"], "success_shares must be different values"),
+        (["--success-shares", "1.5"], "success_share must be in [0, 1], got 1.5"),
         (["--num-seeds", "0"], "num_seeds"),
         (["--draw"], "no cell of when_warmup_matters is finished there"),
     ],
@@ -64,7 +66,7 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     assert (own / f"{FIGURE}.png").read_bytes().startswith(b"\x89PNG")
     assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3
     page = (own / f"{FIGURE}.md").read_text()
-    assert "| pointmaze-umaze | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |" in page
+    assert "| pointmaze-umaze | as rolled out | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |" in page
     assert (
         f"reproduce.py {FIGURE} --preset smoke --num-seeds 8 --envs pointmaze-umaze --offline-steps" in page
     )

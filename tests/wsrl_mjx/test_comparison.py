@@ -29,9 +29,20 @@ def test_a_score_is_of_success_or_normalised_or_the_return_itself(tmp_path: Path
     np.testing.assert_array_equal(scores, [[0, 50], [0, 0], [100, 50]])
     assert (maze.unit, maze.success_rate) == ("success rate, %", True)
     assert arm(tmp_path / "cheetah", "a", "halfcheetah").unit == "normalised score"
+    changed = finished_runs.write(
+        tmp_path / "short", {"eval/return": SUCCESS}, "hopper", env_options=["time_limit=9"]
+    )
+    assert Arm.read(changed).unit == "return"
     plain = arm(tmp_path / "plain", "a", "ant-direction")
     assert plain.unit == "return"
     np.testing.assert_array_equal(plain.moment("final"), [1.0, 0.5])
+
+
+@pytest.mark.parametrize(("source", "steps"), [("policy", 5000), ("random", 5000), ("data", 0)])
+def test_rows_of_the_data_are_no_warmup_in_environment_steps(tmp_path: Path, source: str, steps: int) -> None:
+    changes = {"warmup_steps": 5000, "warmup_source": source}
+    path = finished_runs.write(tmp_path / "run", {"eval/return": SUCCESS}, **changes)
+    assert Arm.read(path).warmup == steps
 
 
 def test_moments_are_of_each_seed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import pytest
 
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.workshop import MOST_RUNS, Workshop
@@ -36,3 +37,10 @@ def test_the_oldest_runs_programs_make_room() -> None:
     assert made(workshop, batch_size=1)
     workshop.forget()
     assert made(workshop, batch_size=MOST_RUNS + 1)
+
+
+def test_what_cannot_be_traced_is_a_fault_and_no_bad_input() -> None:
+    faulty = jax.jit(lambda x: jax.lax.scan(lambda carry, y: (carry, y), 0, (x, x[1:])))
+    with pytest.raises(RuntimeError, match="faulty cannot be compiled: a fault of wsrl_mjx") as raised:
+        Workshop().compiled(Config(), "faulty", faulty, (ONE,), lambda what: nullcontext())
+    assert isinstance(raised.value.__cause__, ValueError)
