@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tyro
 
-from wsrl_mjx import comparison, panels
+from wsrl_mjx import comparison, measurements, panels
 from wsrl_mjx.comparison import Arm
 
 
@@ -25,7 +25,7 @@ class Arguments:
     labels: tuple[str, ...] = ()
     """One for each run; unset: the folders' names."""
     out: Path = Path("comparison.png")
-    """Where the figure goes; the table goes beside it, as .csv and .md."""
+    """Where the figure goes; beside it go the table, as .csv and .md, and the curves, as <out>-curves.csv."""
     title: str = ""
     panels: tuple[str, ...] = ()
     """Metrics to draw, such as score held_out/q; unset: all that every run has measured."""
@@ -60,9 +60,12 @@ def main(arguments: Arguments) -> None:
     pictures = draw(arms, arguments)
     lines = comparison.table(arms)
     comparison.write_csv(lines, out.with_suffix(".csv"))
-    out.with_suffix(".md").write_text(comparison.markdown(lines) + "\n")
+    table, curves = out.with_suffix(".md"), out.with_name(f"{out.stem}-curves.csv")
+    table.write_text(comparison.markdown(lines) + "\n")
+    shown = panels.metrics_of([panel.name for panel in panels.choose(arms, arguments.panels)])
+    measurements.write_csv(arms, measurements.measured(arms, shown), curves)
     print(comparison.markdown(lines))
-    print(f"written: {', '.join(map(str, [*pictures, out.with_suffix('.csv'), out.with_suffix('.md')]))}")
+    print(f"written: {', '.join(map(str, [*pictures, out.with_suffix('.csv'), table, curves]))}")
 
 
 def draw(arms: list[Arm], arguments: Arguments) -> list[Path]:

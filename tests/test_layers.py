@@ -38,7 +38,7 @@ LAYERS: list[set[str]] = [
     {"validation", "workshop", "skipped"},
     {"presets", "catalog", "recipes", "maze_view", "curves", "diagnostics"},
     {"pretrained", "plan", "maze_picture", "evaluation", "comparison"},
-    {"panels"},
+    {"panels", "measurements"},
     {"report", "sharing", "offline_data"},
     {"policies", "run"},
     {"experiments"},

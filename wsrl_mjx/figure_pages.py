@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsrl_mjx import comparison, experiments, panels, warmup_map
+from wsrl_mjx import comparison, experiments, measurements, panels, warmup_map
 from wsrl_mjx.comparison import Arm
 from wsrl_mjx.experiments import Job
 from wsrl_mjx.figure_runs import Plan, Request, settings, text
@@ -27,20 +27,22 @@ def write(request: Request, plan: Plan, folder: Path) -> list[Path]:
     if not arms:
         raise ValueError(f"out {folder}: no run of {request.figure} is finished there")
     own.mkdir(parents=True, exist_ok=True)
-    measured = [name for name in figure.panels if name == "score" or any(arm.measured(name) for arm in arms)]
+    drawn = measurements.measured(arms, figure.panels)
     title = f"{', '.join(request.envs)}, preset {request.preset}"
-    curves = panels.figure(arms, f"{figure.question} ({title})", measured, figure.ordered)
-    pictures = {request.figure: curves}
+    headline = f"{figure.question} ({title})"
+    pictures = {request.figure: panels.figure(arms, headline, drawn, figure.ordered)}
     if figure.ranked and all(arm.unit != "return" for arm in arms):
         pictures[f"{request.figure}-profile"] = panels.profile_figure(arms, title)
     if figure.ranked and comparison.improvements(arms):
         pictures[f"{request.figure}-improvement"] = panels.improvement_figure(arms, title)
     for name, picture in pictures.items():
         picture.savefig(own / f"{name}.png", dpi=panels.DPI)
-    table, page = (own / f"{request.figure}.{kind}" for kind in ("csv", "md"))
+    table, curves, page = (own / f"{request.figure}{end}" for end in (".csv", "-curves.csv", ".md"))
     comparison.write_csv(comparison.table(arms), table)
-    page.write_text(_page(request, plan, folder, list(pictures), _results(request, arms)))
-    return [*(own / f"{name}.png" for name in pictures), table, page]
+    names = measurements.measured(arms, panels.metrics_of(drawn))
+    measurements.write_csv(arms, names, curves)
+    page.write_text(_page(request, plan, folder, list(pictures), _results(request, arms, names)))
+    return [*(own / f"{name}.png" for name in pictures), table, curves, page]
 
 
 def read(plan: Plan, folder: Path) -> list[Arm]:
@@ -94,8 +96,14 @@ def _page(request: Request, plan: Plan, folder: Path, pictures: Sequence[str], r
     return "\n\n".join(parts) + "\n"
 
 
-def _results(request: Request, arms: Sequence[Arm]) -> list[str]:
-    """Returns the parts of a page of curves: what the arms are, where they end, and who is above whom."""
+def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> list[str]:
+    """Returns the parts of a page of curves: what the arms are, where they end, and who is above whom.
+
+    Args:
+        request: what was asked for.
+        arms: what is finished of it.
+        names: the score, and the metrics that were measured.
+    """
     rows = ["| arm | method | settings |", "| --- | --- | --- |"]
     for name in FIGURES[request.figure].arms:
         arm, values = ARMS[name], settings(ARMS[name], request.envs[0], request)
@@ -107,6 +115,13 @@ def _results(request: Request, arms: Sequence[Arm]) -> list[str]:
         "all online steps (area): means and interquartile means (IQM), with 95 % bootstrap intervals.",
         comparison.markdown(comparison.table(arms)),
     ]
+    if metrics := [name for name in names if name != measurements.SCORE]:
+        parts += [
+            "At the first evaluation since the switch that measured it (there is no replay buffer at the switch), "
+            "and at the last: means with 95 % bootstrap intervals. Every seed's value at every evaluation is in "
+            f"[{request.figure}-curves.csv]({request.figure}-curves.csv).",
+            measurements.markdown(arms, metrics),
+        ]
     found = comparison.improvements(arms)
     if not found:
         return parts

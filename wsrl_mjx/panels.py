@@ -99,6 +99,12 @@ def choose(arms: Sequence[Arm], names: Sequence[str] = ()) -> list[Panel]:
     return [known[name] for name in names]
 
 
+def metrics_of(names: Sequence[str]) -> list[str]:
+    """Returns the metrics in the panels of these names, those drawn dotted too."""
+    shown = [panel for panel in PANELS if panel.name in names]
+    return [name for panel in shown for name in (panel.name, panel.dotted) if name]
+
+
 def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: bool = False) -> Figure:
     """Returns the curves of all arms: a row of panels for each environment; bands are 95 % intervals.
 

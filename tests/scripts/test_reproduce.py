@@ -66,7 +66,10 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     assert (own / f"{FIGURE}.png").read_bytes().startswith(b"\x89PNG")
     assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3
     page = (own / f"{FIGURE}.md").read_text()
-    assert "| pointmaze-umaze | as rolled out | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |" in page
+    assert (
+        "| pointmaze-umaze | as rolled out | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |"
+        in page
+    )
     assert (
         f"reproduce.py {FIGURE} --preset smoke --num-seeds 8 --envs pointmaze-umaze --offline-steps" in page
     )

@@ -139,11 +139,12 @@ def test_a_figure_is_written_with_its_table_and_page(tmp_path: Path) -> None:
         "no_retention/no_retention-profile.png",
         "no_retention/no_retention-improvement.png",
         "no_retention/no_retention.csv",
+        "no_retention/no_retention-curves.csv",
         "no_retention/no_retention.md",
     ]
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files[:3])
     assert len(files[3].read_text().splitlines()) == 4
-    page = files[4].read_text()
+    page = files[5].read_text()
     command = "python scripts/reproduce.py no_retention --preset smoke --num-seeds 2 --envs pointmaze-umaze"
     assert f"    {command} --set online_steps=6000\n" in page
     assert "| Cal-QL, no retention | `calql` | `offline_share=0.0`, `true_value_states=20` |" in page
