@@ -62,7 +62,7 @@ def _lines(arm: Arm, names: Sequence[str]) -> Iterator[list[object]]:
 
 
 def _ends(arm: Arm, name: str) -> list[str]:
-    """Returns the cells of a metric: at the first evaluation since the switch that has it, and at the last."""
+    """Returns the cells of a metric: at the first evaluation since the switch that has it, and the last."""
     if not _has(arm, name):
         return ["", ""]
     _, values = _curve(arm, name)
