@@ -118,7 +118,7 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
     if metrics := [name for name in names if name != measurements.SCORE]:
         parts += [
             "At the first evaluation since the switch that measured it (at the switch there is no replay "
-            "buffer), and at the last: means with 95 % bootstrap intervals. Every seed's at every evaluation: "
+            "buffer), and at the last: means with 95 % bootstrap intervals. Every seed and evaluation: "
             f"[{request.figure}-curves.csv]({request.figure}-curves.csv).",
             measurements.markdown(arms, metrics),
         ]
