@@ -48,6 +48,8 @@ class Command:
     success_shares: tuple[float, ...] = ()
     """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; unset: one
     map, of the data as it is rolled out."""
+    arms: tuple[str, ...] = ()
+    """Run only these arms of the figure, by their names in wsrl_mjx/figures.py; unset: all of them."""
     out: Path | None = None
     """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
     draw: bool = False
@@ -73,11 +75,12 @@ def main(arguments: list[str] | None = None) -> None:
         folder = command.out or Path("runs") / f"reproduce-{wanted.preset}"
         plan = figure_runs.plan(wanted)
         jobs = list(dict.fromkeys(job for _, job in plan.runs))
+        chosen = figure_runs.of_arms(plan, command.arms, folder / RUNS)
         if not command.draw:
             cache.enable_compilation_cache(command.cache_dir)
             for name, reason in plan.left_out.items():
                 console.say(f"{name} is left out: {reason}")
-            experiments.carry_out(jobs, folder / RUNS, command.cache_dir, console)
+            experiments.carry_out(chosen, folder / RUNS, command.cache_dir, console)
         written = figure_pages.write(wanted, plan, folder)
         done = sum(experiments.is_done(job, folder / RUNS) for job in jobs)
         console.say(f"{done} of {len(jobs)} runs drawn: {', '.join(map(str, written))}")

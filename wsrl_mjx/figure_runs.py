@@ -1,17 +1,19 @@
 """The runs behind a figure of `wsrl_mjx.figures`: what was asked for, as jobs that share what they can."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import envs as worlds
-from wsrl_mjx import experiments, warmup_map
+from wsrl_mjx import experiments, pretrained, warmup_map
 from wsrl_mjx.config import Config, flat_fields, replace_flat
 from wsrl_mjx.experiments import Job
 from wsrl_mjx.figures import ARMS, FIGURES, HEAT_MAP, FigureArm, Times
 from wsrl_mjx.presets import preset_config, resolve_preset
+from wsrl_mjx.validation import choose
 
 MAP_STEPS = 10_000  # online, of a cell of the heat map
 DEFAULT = "wsrl"  # the arm that others can come out as: WSRL from Cal-QL, or with the preset's own warmup
@@ -111,6 +113,26 @@ def plan(request: Request) -> Plan:
                 job = job._replace(pretrained=None if source == job.name else source)
             runs.append(Planned(name, job))
     return Plan(runs, left_out)
+
+
+def of_arms(plan: Plan, names: Sequence[str], folder: Path) -> list[Job]:
+    """Returns the jobs of these arms, each once, or those of all arms without names.
+
+    One whose pretraining is another's, neither among them nor in `folder`, the runs', makes its own or
+    finds it in the cache.
+
+    Raises:
+        ValueError: a name that the figure has no arm of.
+    """
+    known = tuple(dict.fromkeys(arm for arm, _ in plan.runs))
+    for name in names:
+        choose("arms", name, known)
+    jobs = dict.fromkeys(job for arm, job in plan.runs if not names or arm in names)
+    own = {job.name for job in jobs}
+    there = lambda source: source in own or (folder / source / pretrained.FOLDER).is_dir()
+    return [
+        job if job.pretrained and there(job.pretrained) else job._replace(pretrained=None) for job in jobs
+    ]
 
 
 def run_name(env: str, arm: str) -> str:

@@ -27,6 +27,7 @@ FIGURE = "when_warmup_matters"
         (["--success-shares", "0.1", "0.1"], "success_shares must be different values"),
         (["--success-shares", "1.5"], "success_share must be in [0, 1], got 1.5"),
         (["--num-seeds", "0"], "num_seeds"),
+        (["--arms", "wsrl"], "arms must be one of "),
         (["--draw"], "no cell of when_warmup_matters is finished there"),
     ],
 )

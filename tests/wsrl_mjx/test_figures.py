@@ -104,6 +104,18 @@ def test_a_warmup_that_does_not_fit_is_left_out_with_a_reason() -> None:
     assert not plan("warmup_length", "paper").left_out
 
 
+def test_arms_can_be_chosen_and_take_the_pretraining_that_is_there(tmp_path: Path) -> None:
+    found = plan("drift")
+    jobs = lambda *names: figure_runs.of_arms(found, names, tmp_path)
+    assert jobs() == [job for _, job in found.runs]
+    assert [(job.name, job.pretrained) for job in jobs("wsrl-warmup-0")] == [(f"{MAZE}-wsrl-warmup-0", None)]
+    assert jobs("wsrl-warmup-0", "wsrl")[1].pretrained == f"{MAZE}-wsrl"
+    (tmp_path / f"{MAZE}-wsrl" / "pretrained").mkdir(parents=True)
+    assert jobs("wsrl-warmup-0")[0].pretrained == f"{MAZE}-wsrl"
+    with pytest.raises(ValueError, match=r"arms must be one of wsrl, .*, got 'wsrl-warmup-1'; did you mean"):
+        jobs("wsrl-warmup-1")
+
+
 def test_a_world_that_cannot_be_restarted_has_no_true_value() -> None:
     states = lambda env: {
         c.evaluation.true_value_states for c in configs(plan("downward_spiral", env=env)).values()
