@@ -81,7 +81,7 @@ class Environment(Protocol):
 
     @property
     def reference(self) -> ReferenceScores | None:
-        """The scores that define the normalised return; None while they are not known."""
+        """The scores that define the normalised return; None where they are not known for these options."""
         ...
 
     def fingerprint(self) -> str:

@@ -2,8 +2,8 @@
 
     python scripts/compare.py runs/with runs/without --labels warmup "no warmup" --out compare.png
 
-Beside the figure lie compare.csv and compare.md. Runs with the same label in several environments count as
-one method: each environment has its row, and the table says how the method does over all.
+Beside the figure lie compare.csv, compare.md and compare-curves.csv. Runs with the same label in several
+environments count as one method: each environment has its row, and the table says how it does over all.
 """
 
 import sys
@@ -25,7 +25,8 @@ class Arguments:
     labels: tuple[str, ...] = ()
     """One for each run; unset: the folders' names."""
     out: Path = Path("comparison.png")
-    """Where the figure goes; beside it go the table, as .csv and .md, and the curves, as <out>-curves.csv."""
+    """Where the figure goes; beside it go the table, as .csv and .md, and the numbers behind the curves, as
+    <out>-curves.csv."""
     title: str = ""
     panels: tuple[str, ...] = ()
     """Metrics to draw, such as score held_out/q; unset: all that every run has measured."""

@@ -26,6 +26,7 @@ from wsrl_mjx.validation import choose
 from wsrl_mjx.warmup_map import AS_ROLLED_OUT
 
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
+AXES = {"offline_steps": "offline-steps", "success_share": "success-shares"}  # of the heat map
 NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
 
 
@@ -45,9 +46,9 @@ class Command:
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
     offline_steps: tuple[int, ...] = (3000, 6000, 12_000)
     """The lengths of pretraining in when_warmup_matters, in gradient steps."""
-    success_shares: tuple[float, ...] = ()
-    """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; unset: one
-    map, of the data as it is rolled out."""
+    success_shares: tuple[float | Literal["all"], ...] = ("all",)
+    """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
+    data as it is rolled out."""
     arms: tuple[str, ...] = ()
     """Run only these arms of the figure, by their names in wsrl_mjx/figures.py; unset: all of them."""
     out: Path | None = None
@@ -101,8 +102,12 @@ def check(command: Command) -> None:
         "success_shares": command.success_shares,
     }
     for name, values in lists.items():
-        if len(set(values)) < len(values) or (name == "offline_steps" and not values):
+        if not values or len(set(values)) < len(values):
             raise ValueError(f"{name} must be different values, got {values}")
+    if command.success_shares != Command.success_shares and command.figure != HEAT_MAP:
+        raise ValueError(
+            f"success_shares is for {HEAT_MAP}; {command.figure} takes --set success_share=VALUE"
+        )
     for name in command.worlds:
         check_env(name)
         reference = envs.make(name).reference if command.figure == HEAT_MAP else None
@@ -126,6 +131,8 @@ def settings(command: Command) -> dict[str, Any]:
         if not equals or name in found:
             raise ValueError(f"set must be name=value, each name once, got {text!r}")
         choose("set", name, tuple(name for name in flat_fields(Config()) if name not in NOT_SET))
+        if command.figure == HEAT_MAP and name in AXES:
+            raise ValueError(f"set cannot have {name} in {HEAT_MAP}: it is an axis there, see --{AXES[name]}")
         found[name] = sweep.value_of(name, value, "set")
     return found
 
@@ -139,7 +146,7 @@ def request(command: Command) -> Request:
         command.num_seeds,
         settings(command),
         command.offline_steps,
-        command.success_shares or (AS_ROLLED_OUT,),
+        tuple(AS_ROLLED_OUT if share == "all" else float(share) for share in command.success_shares),
     )
 
 

@@ -59,10 +59,22 @@ def check(config: DataConfig, env_name: str) -> None:
             behaviors.load(behaviors.shipped_folder(env_name), level)
 
 
-def check_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> None:
-    """Reads a dataset that lies on disk, and forgets it: `dataset.load` raises where it does not fit."""
+def check_rows(config: DataConfig, env: Environment, cache_folder: Path) -> None:
+    """Checks what rows there are or will be; a dataset that lies on disk is read, and forgotten.
+
+    Raises:
+        ValueError: see `obtain`; or rollouts too short for a whole failure where a share of them must fail.
+    """
     if _folder_on_disk(config, env, cache_folder) is not None:
         obtain(config, env, cache_folder, lambda rows: None)
+        return
+    rows = config.dataset_size // config.collect_envs
+    if config.success_share not in (None, 1.0) and rows < env.time_limit:
+        raise ValueError(
+            f"success_share {config.success_share} needs whole failures, of {env.time_limit} steps in "
+            f"{env.name!r}; dataset_size {config.dataset_size} over collect_envs {config.collect_envs} gives "
+            f"each environment {rows} rows"
+        )
 
 
 def count_rows(config: DataConfig, env: Environment, cache_folder: Path) -> int | None:
@@ -100,7 +112,7 @@ def obtain(
     )
     known = whole.card
     card = dataset.make_card(env, rows, known["name"], known.get("policies", []), known.get("seed", 0))
-    return Dataset(rows, card), f"{origin}, {config.success_share:.0%} of its trajectories successful"
+    return Dataset(rows, card), f"{origin}, thinned to a share of successes of {card['return_mean']:.3g}"
 
 
 def _obtain_whole(
@@ -187,7 +199,8 @@ def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[s
 def _identity_whole(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
     on_disk = _folder_on_disk(config, env, cache_folder)
     if on_disk is not None:
-        return {"digest": _card_of(on_disk).get("digest")}
+        # The seed decides which rows are held out, and which a share of successes leaves out.
+        return {"digest": _card_of(on_disk).get("digest"), "seed": config.dataset_seed}
     shipped = behaviors.shipped_folder(env.name)
     made_by = {
         level: waypoints.card(env.name) if level in waypoints.KINDS else behaviors.digest(shipped, level)

@@ -34,7 +34,10 @@ class Arm:
         Raises:
             ValueError: there is no run, or it has no online evaluation yet.
         """
-        config = flat_fields(from_saved(read_config(path)))
+        try:
+            config = flat_fields(from_saved(read_config(path)))
+        except ValueError as error:
+            raise ValueError(f"run {path} cannot be compared: {error}") from None
         try:
             rows = read_metrics(path)
         except FileNotFoundError:
@@ -44,14 +47,14 @@ class Arm:
         return cls(label or path.name, config, rows)
 
     @property
-    def env(self) -> str:
-        """The name of its environment."""
-        return self.config["env"]
+    def world(self) -> str:
+        """Its environment, with the options that make it another: arms of one world can be compared."""
+        return " ".join((self.config["env"], *self.config["env_options"]))
 
     @property
     def reference(self) -> ReferenceScores | None:
         """What its environment's score is measured by; None where it has none."""
-        return _reference(self.env, self.config["env_options"])
+        return _reference(self.config["env"], self.config["env_options"])
 
     @property
     def warmup(self) -> int:
@@ -122,7 +125,7 @@ def by_label(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
 
 def environments(arms: Sequence[Arm]) -> list[str]:
     """Returns the names of all environments, in their order."""
-    return list(dict.fromkeys(arm.env for arm in arms))
+    return list(dict.fromkeys(arm.world for arm in arms))
 
 
 def improvements(arms: Sequence[Arm]) -> dict[str, Estimate]:
@@ -133,7 +136,7 @@ def improvements(arms: Sequence[Arm]) -> dict[str, Estimate]:
     first, *others = by_label(arms).items()
     found = {}
     for label, own in others:
-        pairs = [(a.moment("final"), b.moment("final")) for a in first[1] for b in own if a.env == b.env]
+        pairs = [(a.moment("final"), b.moment("final")) for a in first[1] for b in own if a.world == b.world]
         if pairs:
             ours, theirs = zip(*pairs, strict=True)
             found[label] = probability_of_improvement(ours, theirs)
@@ -172,7 +175,7 @@ def table(arms: Sequence[Arm]) -> list[Line]:
         estimates = {name: mean_interval(arm.moment(name)) for name in MOMENTS}
         estimates |= _interquartile([arm])
         steps = int(arm.scores()[0][-1])
-        lines.append(Line(arm.label, arm.env, arm.unit, len(arm.seeds), steps, estimates))
+        lines.append(Line(arm.label, arm.world, arm.unit, len(arm.seeds), steps, estimates))
     count = len(environments(arms))
     for label, own in by_label(arms).items():
         if count > 1 and len(own) == count and all(arm.unit != "return" for arm in own):

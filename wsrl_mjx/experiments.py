@@ -13,6 +13,7 @@ from wsrl_mjx.console import Console, duration
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.run import Run, RunOptions, open_folder
 from wsrl_mjx.skipped import NotFiniteError
+from wsrl_mjx.trajectories import TooFewError
 from wsrl_mjx.validation import validate
 from wsrl_mjx.workshop import Workshop
 
@@ -84,7 +85,7 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
         began = time.perf_counter()
         try:
             Run(job.config, options, console, workshop).train()
-        except NotFiniteError as error:  # it would end there again; the others need not wait for that
+        except (NotFiniteError, TooFewError) as error:  # it would end there again; the others need not wait
             console.say(f"run {job.name} ended early: {error}")
         spent.append(time.perf_counter() - began)
 

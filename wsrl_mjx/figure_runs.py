@@ -62,8 +62,9 @@ class Request:
             words += ["--set", *(f"{name}={text(value)}" for name, value in self.changes.items())]
         if self.figure == HEAT_MAP:
             words += ["--offline-steps", *map(str, self.lengths)]
-            shares = [str(share) for share in self.shares if share is not warmup_map.AS_ROLLED_OUT]
-            words += ["--success-shares", *shares] if shares else []
+            if self.shares != (warmup_map.AS_ROLLED_OUT,):
+                shares = ["all" if share is warmup_map.AS_ROLLED_OUT else str(share) for share in self.shares]
+                words += ["--success-shares", *shares]
         return shlex.join(["python", "scripts/reproduce.py", *words])
 
 
@@ -126,10 +127,13 @@ def of_arms(plan: Plan, names: Sequence[str], folder: Path) -> list[Job]:
     """
     known = tuple(dict.fromkeys(arm for arm, _ in plan.runs))
     for name in names:
+        for left_out, reason in plan.left_out.items():
+            if left_out.endswith(f"-{name}") and name not in known:
+                raise ValueError(f"arms {name} is left out: {reason}")
         choose("arms", name, known)
     jobs = dict.fromkeys(job for arm, job in plan.runs if not names or arm in names)
     own = {job.name for job in jobs}
-    there = lambda source: source in own or (folder / source / pretrained.FOLDER).is_dir()
+    there = lambda source: source in own or pretrained.is_kept(folder / source)
     return [
         job if job.pretrained and there(job.pretrained) else job._replace(pretrained=None) for job in jobs
     ]

@@ -128,7 +128,7 @@ def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: 
         drawn = Figure(figsize=(width * columns + 1.3, height * rows + 0.6), layout="constrained")
         grid = drawn.subplots(rows, columns, squeeze=False)
         for place, world in enumerate(worlds):
-            own = [arm for arm in arms if arm.env == world]
+            own = [arm for arm in arms if arm.world == world]
             band = grid[place * lines : (place + 1) * lines]
             for axes, panel in zip(band.flat, panels, strict=False):
                 _draw(axes, panel, own, looks)
@@ -256,7 +256,7 @@ def profile_figure(arms: Sequence[Arm], title: str, ordered: bool = False) -> Fi
     Raises:
         ValueError: an environment without a score of 0 to 100.
     """
-    without = sorted({arm.env for arm in arms if arm.unit == "return"})
+    without = sorted({arm.world for arm in arms if arm.unit == "return"})
     if without:
         raise ValueError(f"a performance profile needs scores of 0 to 100; {', '.join(without)} has none")
     units = {arm.unit for arm in arms}

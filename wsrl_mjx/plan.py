@@ -81,8 +81,12 @@ def _phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     offline, online = config.offline, config.online
     rows = []
     if config.needs_data:
-        known = "unknown" if rows_of_data is None else f"{rows_of_data:,}"
-        rows.append(["data", known, "transitions", config.data.dataset])
+        known, how, share = "unknown", config.data.dataset, config.data.success_share
+        if rows_of_data is not None:
+            known = f"{rows_of_data:,}"
+        if share is not None:
+            known, how = f"at most {known}", f"{how}, thinned to a share of successes of {share:g}"
+        rows.append(["data", known, "transitions", how])
     if offline.offline_steps:
         fate = "then the data stays" if config.keeps_data else "then the data is dropped"
         how = f"{offline.offline_algo}, batch {offline.offline_batch_size}, {fate}"

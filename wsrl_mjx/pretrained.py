@@ -82,14 +82,25 @@ def _read(folder: Path, like: Any) -> Found | None:
         kept.close()
 
 
+def is_kept(run_dir: Path) -> bool:
+    """Returns whether the run at `run_dir` holds a finished pretraining."""
+    folder = run_dir / FOLDER
+    if not folder.is_dir():
+        return False
+    kept = Checkpoints(folder)
+    try:
+        return kept.latest() is not None
+    finally:
+        kept.close()
+
+
 def check(source: Path | None, wanted: dict[str, Any]) -> None:
     """Raises ValueError unless the run at `source` (if any) holds the pretraining `wanted`, finished."""
     if source is None:
         return
-    folder = source / FOLDER
-    kept = Checkpoints(folder) if folder.is_dir() else None
-    if kept is None or kept.latest() is None:
+    if not is_kept(source):
         raise ValueError(f"pretrained {source} is not a run with a finished pretraining")
+    kept = Checkpoints(source / FOLDER)
     try:
         identity = _with_new_settings(kept.meta(0)["identity"])
     except DamagedError as error:

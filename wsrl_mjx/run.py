@@ -81,7 +81,7 @@ class Run:
         if options.resume:
             self.folder = open_folder(config, options.run_dir, resume=True)
         else:
-            catalog.check_on_disk(config.data, self.env, options.cache_dir)
+            catalog.check_rows(config.data, self.env, options.cache_dir)
         self.rows_of_data = catalog.count_rows(config.data, self.env, options.cache_dir)
         self.recipe = recipes.side_by_side(config, self.env)
         plan.check_memory(config, self.env, self.recipe, self.rows_of_data, options.devices)

@@ -9,6 +9,10 @@ Rows = dict[str, np.ndarray]  # every field [D, ...], in trajectory order
 SUCCESS = 0.5  # returns above it: where episodes succeed or fail, they are 1 or 0
 
 
+class TooFewError(ValueError):
+    """A dataset has too few trajectories of one outcome for the share of successes that is asked for."""
+
+
 class Trajectories(NamedTuple):
     """What is known of the T trajectories in a dataset's rows.
 
@@ -58,16 +62,16 @@ def with_success_share(rows: Rows, share: float, time_limit: int, seed: int) -> 
     that a cut left, whose outcome is not known.
 
     Raises:
-        ValueError: too few of one outcome for a single trajectory.
+        TooFewError: not one of the rarer outcome would be left.
     """
     found = find(rows, time_limit)
     succeeded = np.flatnonzero(found.whole & (found.returns > SUCCESS))
     failed = np.flatnonzero(found.whole & (found.returns <= SUCCESS))
     wins, losses = _counts(len(succeeded), len(failed), share)
-    if wins + losses == 0 or (share > 0.0 and wins == 0):
-        raise ValueError(
+    if (share > 0.0 and wins == 0) or (share < 1.0 and losses == 0):
+        raise TooFewError(
             f"success_share {share}: of the dataset's whole trajectories {len(succeeded)} succeed and "
-            f"{len(failed)} fail, which is too few"
+            f"{len(failed)} fail (after {time_limit} steps), which is too few"
         )
     draw = np.random.default_rng(seed).permutation
     kept = np.concatenate([draw(succeeded)[:wins], draw(failed)[:losses]])

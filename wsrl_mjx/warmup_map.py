@@ -4,6 +4,7 @@ A cell holds the final success with the warmup minus that without, both from the
 """
 
 import csv
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,7 +20,8 @@ from wsrl_mjx.experiments import Arm, per_seed
 from wsrl_mjx.statistics import mean_interval
 
 WARMUP_STEPS = 5000
-FIELDS = ("env", "success_share", "offline_steps", "seed", "pretrained", "with_warmup", "without_warmup")
+SCORES = ("pretrained", "with_warmup", "without_warmup")
+FIELDS = ("env", "success_share", "rows", "offline_steps", "seed", *SCORES)
 AS_ROLLED_OUT = None  # the share of successes that the data happens to have
 
 
@@ -54,9 +56,10 @@ class Grid:
 
 @dataclass(frozen=True)
 class Cell:
-    """What is at one place; success in percent, by seed [S]."""
+    """What is at one place: the rows of its data, and success in percent, by seed [S]."""
 
     place: Place
+    rows: int
     pretrained: np.ndarray
     with_warmup: np.ndarray
     without_warmup: np.ndarray
@@ -87,7 +90,8 @@ def read(folder: Path, grid: Grid, is_done: Callable[[str], bool]) -> list[Cell]
         if all(map(is_done, place.runs)):
             runs = [folder / name for name in place.runs]
             scores = [per_seed(runs[0], "pretrained"), *(per_seed(run, "final") for run in runs)]
-            cells.append(Cell(place, *map(np.array, scores)))
+            rows = json.loads((runs[0] / "summary.json").read_text())["offline_rows"]
+            cells.append(Cell(place, rows, *map(np.array, scores)))
     return cells
 
 
@@ -100,21 +104,21 @@ def write_csv(cells: Sequence[Cell], path: Path) -> None:
             env, share, length = cell.place
             scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
             for seed, row in enumerate(scores):
-                writer.writerow((env, share, length, seed, *(round(float(x), 1) for x in row)))
+                writer.writerow((env, share, cell.rows, length, seed, *(round(float(x), 1) for x in row)))
 
 
 def markdown(cells: Sequence[Cell]) -> str:
     """Returns one line a cell: success with intervals over seeds, and the gain."""
     rows = [
-        "| env | successes in the data | pretraining | pretrained | with | without | gain |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| env | successes in the data | its rows | pretraining | pretrained | with | without | gain |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for cell in cells:
         gain = cell.with_warmup - cell.without_warmup
         shown = [cell.pretrained, cell.with_warmup, cell.without_warmup, gain]
         numbers = ["{:.0f} [{:.0f}, {:.0f}]".format(*mean_interval(values)) for values in shown]
         env, share, length = cell.place
-        rows.append(f"| {env} | {_share(share)} | {length:,} | {' | '.join(numbers)} |")
+        rows.append(f"| {env} | {_share(share)} | {cell.rows:,} | {length:,} | {' | '.join(numbers)} |")
     return "\n".join(rows)
 
 

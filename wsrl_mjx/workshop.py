@@ -14,7 +14,14 @@ from wsrl_mjx.config import Config, replace_flat
 
 # Numbers that enter a program with its arguments, or only count its calls: runs that differ in nothing else
 # can use each other's.
-NUMBERS = {"seed": 0, "warmup_steps": 0, "online_steps": 0, "offline_steps": 0, "points": ()}
+NUMBERS = {
+    "seed": 0,
+    "warmup_steps": 0,
+    "online_steps": 0,
+    "offline_steps": 0,
+    "points": (),
+    "success_share": None,
+}
 
 
 # A run's programs take some 3,000 memory maps on a CPU, and a process may have 65,530 (Linux's
@@ -77,7 +84,7 @@ class Workshop:
                 self._programs[key] = runtime.compiled(jitted.lower(*args))
             except ValueError as error:
                 raise RuntimeError(
-                    f"{what} cannot be compiled: a fault of wsrl_mjx, please report it"
+                    f"{what} cannot be compiled, which is a fault of wsrl_mjx or of the environment"
                 ) from error
         return self._programs[key], time.perf_counter() - began
 

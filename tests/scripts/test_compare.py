@@ -27,6 +27,24 @@ def test_figures_and_tables_lie_beside_each_other(
     table = (tmp_path / "out.md").read_text()
     assert "| a | pointmaze-umaze | 2 | 2,000 | 25 [0, 50] |" in table
     assert table in capsys.readouterr().out
+    curves = (tmp_path / "out-curves.csv").read_text().splitlines()
+    assert curves[0] == "arm,env,unit,step,seed,score" and len(curves) == 1 + 2 * 4
+    assert curves[-1] == 'b,pointmaze-umaze,"success rate, %",2000,1,50'
+
+
+def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
+    """The score of the one and the returns of the other have no common axis."""
+    changed = {"env_options": ["time_limit=500"]}
+    runs = (
+        finished_runs.write(tmp_path / "plain", SUCCESS, "hopper"),
+        finished_runs.write(tmp_path / "short", SUCCESS, "hopper", **changed),
+    )
+    compare.main(Arguments(runs, ("a", "b"), tmp_path / "out.png"))
+    lines = (tmp_path / "out.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[:3] for line in lines] == [
+        ["a", "hopper", "normalised score"],
+        ["b", "hopper time_limit=500", "return"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,10 @@ FIGURE = "when_warmup_matters"
         (["--envs", "pointmaze-umaze", "pointmaze-umaze"], "envs must be different values"),
         (["--offline-steps", "3000", "3000"], "offline_steps must be different values"),
         (["--success-shares", "0.1", "0.1"], "success_shares must be different values"),
+        (
+            ["--set", "offline_steps=200"],
+            "set cannot have offline_steps in when_warmup_matters: it is an axis",
+        ),
         (["--success-shares", "1.5"], "success_share must be in [0, 1], got 1.5"),
         (["--num-seeds", "0"], "num_seeds"),
         (["--arms", "wsrl"], "arms must be one of "),
@@ -55,7 +59,11 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "offline_steps": (3000,)}
     for _, job in figure_runs.plan(reproduce.request(reproduce.Command(FIGURE, **small))).runs:
         folder = open_folder(job.config, tmp_path / "runs" / job.name, resume=False)
-        done = {"online_steps": job.config.online.online_steps, "seeds": {"0": scores, "1": scores}}
+        done = {
+            "online_steps": job.config.online.online_steps,
+            "offline_rows": 900,
+            "seeds": {"0": scores, "1": scores},
+        }
         folder.write_json("summary.json", done)
     arguments = ["--preset", "smoke", "--out", str(tmp_path), "--envs", "pointmaze-umaze", "--draw"]
     reproduce.main([FIGURE, *arguments])
@@ -68,7 +76,7 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3
     page = (own / f"{FIGURE}.md").read_text()
     assert (
-        "| pointmaze-umaze | as rolled out | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |"
+        "| pointmaze-umaze | as rolled out | 900 | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |"
         in page
     )
     assert (
@@ -137,3 +145,34 @@ def test_figures_run_what_is_not_finished_and_share_it(
     reproduce.main(["warmup_length", *arguments, "--draw"])
     said = capfd.readouterr().out
     assert "2 of 4 runs drawn: " in said and len(Finished.carried_out) == 4
+
+
+def test_shares_of_successes_are_for_the_heat_map_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        reproduce.main(["warmup", "--out", str(tmp_path / "out"), "--success-shares", "0.1"])
+    assert (
+        "success_shares is for when_warmup_matters; warmup takes --set success_share"
+        in capfd.readouterr().err
+    )
+
+
+def test_shares_of_successes_reach_the_runs_and_the_command() -> None:
+    small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "offline_steps": (3000,)}
+    request = reproduce.request(reproduce.Command(FIGURE, **small, success_shares=("all", 0.25)))
+    shares = [job.config.data.success_share for _, job in figure_runs.plan(request).runs]
+    assert shares == [None, None, 0.25, 0.25]
+    assert request.command.endswith("--offline-steps 3000 --success-shares all 0.25")
+
+
+def test_only_the_arms_that_are_asked_for_are_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(experiments, "Run", Finished)
+    monkeypatch.setattr(Finished, "carried_out", [])
+    arguments = ["--preset", "smoke", "--num-seeds", "2", "--envs", "pointmaze-umaze", "--out", str(tmp_path)]
+    arguments += ["--cache-dir", str(tmp_path / "cache"), "--arms", "sac", "wsrl"]
+    reproduce.main(["no_retention", *arguments])
+    assert Finished.carried_out == ["pointmaze-umaze-wsrl", "pointmaze-umaze-sac"]
+    assert "2 of 6 runs drawn: " in capfd.readouterr().out

@@ -82,10 +82,10 @@ def test_a_folder_is_read_from_disk_and_checked(tmp_path: Path) -> None:
     config = DataConfig(dataset=str(tmp_path / "mine"))
     found, origin = obtain(config, tmp_path / "cache")
     assert origin == str(tmp_path / "mine") and found.card["digest"] == made.card["digest"]
-    assert catalog.identity(config, ENV, tmp_path) == {"digest": made.card["digest"]}
+    assert catalog.identity(config, ENV, tmp_path) == {"digest": made.card["digest"], "seed": 0}
     (tmp_path / "mine" / "transitions.npz").unlink()
     with pytest.raises(ValueError, match=r"transitions.npz is missing"):
-        catalog.check_on_disk(config, ENV, tmp_path)
+        catalog.check_rows(config, ENV, tmp_path)
 
 
 def test_a_behavior_comes_back_as_it_was_saved(shipped: Path) -> None:
@@ -116,11 +116,29 @@ def test_a_share_of_successes_is_taken_from_the_same_rollouts(tmp_path: Path) ->
     half_of = replace(whole_of, success_share=0.5)
     whole, _ = catalog.obtain(whole_of, env, tmp_path, lambda rows: None)
     half, origin = catalog.obtain(half_of, env, tmp_path, lambda rows: None)
-    assert origin == "the cache, 50% of its trajectories successful"
+    assert origin == f"the cache, thinned to a share of successes of {half.card['return_mean']:.3g}"
     assert half.card["return_mean"] == pytest.approx(0.5, abs=0.02) != whole.card["return_mean"]
     assert half.size < whole.size and half.card["digest"] != whole.card["digest"]
     plain, thinned = (catalog.identity(config, env, tmp_path) for config in (whole_of, half_of))
     assert thinned == plain | {"success_share": 0.5}
+
+
+def test_rollouts_too_short_for_a_failure_are_refused(tmp_path: Path) -> None:
+    env = envs.make("pointmaze-umaze")  # 100 steps
+    config = DataConfig(dataset="diverse", dataset_size=990, collect_envs=10, success_share=0.5)
+    with pytest.raises(ValueError, match=r"success_share 0\.5 needs whole failures, of 100 steps .* 99 rows"):
+        catalog.check_rows(config, env, tmp_path)
+    catalog.check_rows(replace(config, dataset_size=1000), env, tmp_path)
+    catalog.check_rows(replace(config, success_share=1.0), env, tmp_path)
+
+
+def test_another_seed_is_another_dataset_on_disk_too(tmp_path: Path) -> None:
+    """It decides which rows are held out, and which a share of successes leaves out."""
+    made, _ = obtain(RANDOM, tmp_path / "cache")
+    dataset.save(tmp_path / "data", made)
+    on_disk = DataConfig(dataset=str(tmp_path / "data"))
+    one, two = (catalog.identity(replace(on_disk, dataset_seed=seed), ENV, tmp_path) for seed in (0, 1))
+    assert one != two
 
 
 def test_a_share_of_successes_needs_a_world_of_success() -> None:

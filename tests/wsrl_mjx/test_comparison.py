@@ -32,7 +32,7 @@ def test_a_score_is_of_success_or_normalised_or_the_return_itself(tmp_path: Path
     changed = finished_runs.write(
         tmp_path / "short", {"eval/return": SUCCESS}, "hopper", env_options=["time_limit=9"]
     )
-    assert Arm.read(changed).unit == "return"
+    assert Arm.read(changed).unit == "return" and Arm.read(changed).world == "hopper time_limit=9"
     plain = arm(tmp_path / "plain", "a", "ant-direction")
     assert plain.unit == "return"
     np.testing.assert_array_equal(plain.moment("final"), [1.0, 0.5])

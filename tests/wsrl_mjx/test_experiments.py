@@ -47,7 +47,13 @@ def finish(folder: Path, pretrained: float, final: float, seeds: int, steps: int
     scores = {"pretrained": {"score": pretrained}, "final": {"score": final}}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").write_text(
-        json.dumps({"seeds": dict.fromkeys(map(str, range(seeds)), scores), "online_steps": steps})
+        json.dumps(
+            {
+                "seeds": dict.fromkeys(map(str, range(seeds)), scores),
+                "online_steps": steps,
+                "offline_rows": 900,
+            }
+        )
     )
 
 
@@ -152,4 +158,4 @@ def test_every_share_of_successes_has_its_runs_and_its_map(tmp_path: Path) -> No
     titles = [axes.get_title().removeprefix("successes in the data: ") for axes in drawn.axes[:3]]
     assert titles == ["as rolled out", "2.5 %", "50 %"]
     assert [float(axes.images[0].get_array()[0, 0]) for axes in drawn.axes[:3]] == [0.0, -20.0, 70.0]
-    assert "| pointmaze-umaze | 2.5 % | 200 | 10 [10, 10] |" in warmup_map.markdown(cells)
+    assert "| pointmaze-umaze | 2.5 % | 900 | 200 | 10 [10, 10] |" in warmup_map.markdown(cells)

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import finished_runs
+import jax.numpy as jnp
 import pytest
 
 from wsrl_mjx import figure_pages, figure_runs, panels
+from wsrl_mjx.checkpoint import Checkpoints
 from wsrl_mjx.config import Config, flat_fields
 from wsrl_mjx.experiments import Job
 from wsrl_mjx.figure_pages import RUNS
@@ -110,10 +112,19 @@ def test_arms_can_be_chosen_and_take_the_pretraining_that_is_there(tmp_path: Pat
     assert jobs() == [job for _, job in found.runs]
     assert [(job.name, job.pretrained) for job in jobs("wsrl-warmup-0")] == [(f"{MAZE}-wsrl-warmup-0", None)]
     assert jobs("wsrl-warmup-0", "wsrl")[1].pretrained == f"{MAZE}-wsrl"
-    (tmp_path / f"{MAZE}-wsrl" / "pretrained").mkdir(parents=True)
+    kept = tmp_path / f"{MAZE}-wsrl" / "pretrained"
+    kept.mkdir(parents=True)
+    assert jobs("wsrl-warmup-0")[0].pretrained is None  # cut off before it was saved
+    checkpoints = Checkpoints(kept)
+    checkpoints.save(0, {"a": jnp.ones(2)}, {})
+    checkpoints.close()
     assert jobs("wsrl-warmup-0")[0].pretrained == f"{MAZE}-wsrl"
     with pytest.raises(ValueError, match=r"arms must be one of wsrl, .*, got 'wsrl-warmup-1'; did you mean"):
         jobs("wsrl-warmup-1")
+    with pytest.raises(
+        ValueError, match="arms wsrl-warmup-20000 is left out: its warmup of 20,000 does not fit"
+    ):
+        figure_runs.of_arms(plan("warmup_length"), ["wsrl-warmup-20000"], tmp_path)
 
 
 def test_a_world_that_cannot_be_restarted_has_no_true_value() -> None:
@@ -156,7 +167,11 @@ def test_a_figure_is_written_with_its_table_and_page(tmp_path: Path) -> None:
     ]
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files[:3])
     assert len(files[3].read_text().splitlines()) == 4
+    curves = files[4].read_text().splitlines()
+    assert curves[0] == "arm,env,unit,step,seed,score,held_out/q" and len(curves) == 1 + 3 * 6
+    assert curves[1] == 'WSRL,pointmaze-umaze,"success rate, %",0,0,0,-2'
     page = files[5].read_text()
+    assert "| WSRL | pointmaze-umaze | -2.5 [-3, -2] | -1.5 [-2, -1] |" in page
     command = "python scripts/reproduce.py no_retention --preset smoke --num-seeds 2 --envs pointmaze-umaze"
     assert f"    {command} --set online_steps=6000\n" in page
     assert "| Cal-QL, no retention | `calql` | `offline_share=0.0`, `true_value_states=20` |" in page

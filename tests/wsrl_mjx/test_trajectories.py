@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wsrl_mjx import trajectories
+from wsrl_mjx.trajectories import TooFewError
 
 LIMIT = 3
 
@@ -75,7 +76,10 @@ def test_which_are_left_out_is_drawn() -> None:
     assert all(set(range(10, 20)) < set(kept) for kept in drawn)  # every failure stays
 
 
-@pytest.mark.parametrize(("outcomes", "share"), [("ff", 0.5), ("ss", 0.0), ("fffs", 0.001), ("cc", 0.5)])
+@pytest.mark.parametrize(
+    ("outcomes", "share"),
+    [("ff", 0.5), ("ss", 0.5), ("ss", 0.0), ("fffs", 0.001), ("sssf", 0.9), ("sff", 0.9), ("cc", 0.5)],
+)
 def test_too_few_of_one_outcome_are_refused(outcomes: str, share: float) -> None:
-    with pytest.raises(ValueError, match=rf"success_share {share}: of the dataset's whole trajectories \d"):
+    with pytest.raises(TooFewError, match=rf"success_share {share}: of the dataset's whole trajectories \d"):
         trajectories.with_success_share(rows_of(outcomes), share, LIMIT, seed=0)
