@@ -13,6 +13,8 @@ from wsrl_mjx.config import Config
 from wsrl_mjx.console import Console
 from wsrl_mjx.experiments import Arm, is_finished
 from wsrl_mjx.run import RunOptions, open_folder
+from wsrl_mjx.skipped import NotFiniteError
+from wsrl_mjx.trajectories import TooFewError
 from wsrl_mjx.warmup_map import Grid
 from wsrl_mjx.workshop import Workshop
 
@@ -103,6 +105,23 @@ def test_a_finished_run_with_other_settings_is_refused(runs: type[Recorded], tmp
     with pytest.raises(ValueError, match=r"made with another config:\n  utd: the run has 4\.0, now 2\.0"):
         carry_out([Arm("one", "pointmaze-umaze", {"utd": 2.0})], tmp_path)
     assert len(runs.done) == 1
+
+
+@pytest.mark.parametrize("error", [TooFewError("no success"), NotFiniteError("no number")])
+def test_a_run_that_would_end_early_again_does_not_hold_up_the_others(
+    runs: type[Recorded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    class Failing(Recorded):
+        """Ends early, the first time."""
+
+        def train(self) -> None:
+            if self.options.run_dir.name == "first":
+                raise error
+            super().train()
+
+    monkeypatch.setattr(experiments, "Run", Failing)
+    carry_out([Arm("first", "pointmaze-umaze"), Arm("second", "pointmaze-umaze")], tmp_path)
+    assert [name for name, *_ in runs.done] == ["second"]
 
 
 def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp_path: Path) -> None:
