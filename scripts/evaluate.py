@@ -53,9 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
         check(command)
         cache.enable_compilation_cache(cache.default_folder())
         policies = load(command.run, command.behavior, command.step, command.pretrained)
-        rows = evaluate(policies, modes(command), command.episodes, command.seed)
     except ValueError as error:
         fail(str(error))
+    rows = evaluate(policies, modes(command), command.episodes, command.seed)
     show(Console(), policies.title, rows)
     if command.out is not None:
         result = {"policy": policies.title, "env": policies.env.name, "seed": command.seed, "rows": rows}

@@ -59,10 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
         loaded = policies.load(command.run, command.behavior, command.step, command.pretrained)
         check_drawable(loaded.env)
         index = policy_index(loaded, command.train_seed)
-        act = loaded.act(loaded.of(index), command.stochastic)
-        recording = record(loaded.env, act, jax.random.key(command.seed))
     except ValueError as error:
         fail(str(error))
+    act = loaded.act(loaded.of(index), command.stochastic)
+    recording = record(loaded.env, act, jax.random.key(command.seed))
     title = f"{loaded.title}, {loaded.labels[index]}" if command.run else loaded.title
     path = (
         command.out

@@ -145,12 +145,12 @@ def remembered(command: SweepCommand) -> SweepCommand:
     assert command.run_dir is not None
     try:
         grid = json.loads((command.run_dir / GRID).read_text())
-    except (OSError, json.JSONDecodeError):
+        axes, at_once = tuple(grid["sweep"]), grid["members_at_once"]
+    except (OSError, ValueError, KeyError, TypeError):  # no JSON, or not what a sweep writes
         raise ValueError(f"run-dir {command.run_dir} holds no sweep: {GRID} is missing or damaged") from None
-    axes = tuple(grid["sweep"])
     if command.sweep not in ((), axes):
         raise ValueError(f"sweep was {' and '.join(axes)} in {command.run_dir}, now {command.sweep}")
-    return replace(command, sweep=axes, members_at_once=grid["members_at_once"])
+    return replace(command, sweep=axes, members_at_once=at_once)
 
 
 def show(console: Console, parts: list[Part], folder: Path) -> None:

@@ -64,7 +64,7 @@ def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Ki
         command = parse(arguments, kind)
         _check_paths(command)
         cache.enable_compilation_cache(command.cache_dir)
-        _announce(console, arguments, command.config)
+        _announce(console, arguments, command)
         carry_out(command, console)
 
     until_the_end(checked_and_carried_out, console)
@@ -152,14 +152,16 @@ def _check_paths(command: Command) -> None:
         raise ValueError(f"pretrained {command.pretrained} is not a run with a finished pretraining")
 
 
-def _announce(console: Console, arguments: list[str], config: Config) -> None:
+def _announce(console: Console, arguments: list[str], command: Command) -> None:
     import jax
 
     device = jax.local_devices()[0]
-    chosen = (
-        "chosen by --preset" if any(a.startswith("--preset") for a in arguments) else "chosen for this device"
-    )
-    console.say(f"preset {config.preset} ({chosen}), on {device.platform}: {device.device_kind}")
+    chosen = "chosen for this device"
+    if command.resume:
+        chosen = "the run's own"
+    elif any(a.startswith("--preset") for a in arguments):
+        chosen = "chosen by --preset"
+    console.say(f"preset {command.config.preset} ({chosen}), on {device.platform}: {device.device_kind}")
 
 
 def _train(command: Command, console: Console) -> None:

@@ -120,6 +120,8 @@ class Run:
         with lock.held(self.folder.path):
             if self.options.resume:
                 self.folder.settle(settings_of(self.config))
+                for line in self.folder.settle_versions():
+                    self.console.say(f"not what the run began with, so bits may differ: {line}")
             self.resumption = Resumption(self.folder, self.console)
             try:
                 self._train()
@@ -185,8 +187,8 @@ class Run:
         """Returns the state at the start of fine-tuning, and drops the data unless the method keeps it."""
         config, recipe = self.config, self.recipe
         data = self._load_data() if config.prefilled_rows or config.keeps_data else None
-        begin = jax.jit(recipe.switch_all)
-        state = begin(pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None)
+        given = pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None
+        state = self._compiled("switch", jax.jit(recipe.switch_all), *given)(*given)
         if not config.keeps_data:
             self.data.drop()
         return self.placement.spread(state)

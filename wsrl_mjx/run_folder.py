@@ -105,6 +105,21 @@ class RunFolder:
         if read_config(self.path) != config:
             self.write_json("config.json", config)
 
+    def settle_versions(self) -> list[str]:
+        """Records what computes from here on; returns a line for everything that is not what it was.
+
+        What it was before stays in the file, under `before`, the newest last.
+        """
+        try:
+            saved = dict(json.loads((self.path / "versions.json").read_text()))
+        except (OSError, ValueError, TypeError):  # lost: no reason not to go on
+            saved = {}
+        earlier, now = saved.pop("before", []), versions()
+        changed = [name for name in now if saved.get(name) != now[name]]
+        if changed:
+            self.write_json("versions.json", {**now, "before": [*earlier, saved]})
+        return [f"{name}: {saved.get(name)}, now {now[name]}" for name in changed]
+
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Replaces a JSON file in one move, so that a reader never sees half of it."""
         temporary = self.path / f".{name}.{os.getpid()}"  # machines that share a sweep write alike

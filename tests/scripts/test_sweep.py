@@ -189,6 +189,9 @@ def test_bad_input_is_refused(
 
 def test_a_resume_needs_a_sweep(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
     cli.main([*TINY, "--run-dir", "plain"])
-    with pytest.raises(SystemExit):
-        script.main(["--run-dir", "plain", "--resume"])
-    assert "run-dir plain holds no sweep: sweep.json is missing" in capfd.readouterr().err
+    for content in (None, "{}", "[1]", "torn {"):
+        if content is not None:
+            Path("plain", script.GRID).write_text(content)
+        with pytest.raises(SystemExit):
+            script.main(["--run-dir", "plain", "--resume"])
+        assert "run-dir plain holds no sweep: sweep.json is missing or damaged" in capfd.readouterr().err

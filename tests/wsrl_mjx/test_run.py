@@ -132,7 +132,7 @@ def test_the_summary_is_what_the_metrics_say(straight: Watched) -> None:
     assert summary["offline_rows"] == 200 and summary["pretraining_from"] == "this run"
     assert {"data", "pretraining", "warmup", "fine-tuning", "evaluation"} <= summary["seconds"].keys()
     compiled = {"rollouts of random", "pretraining", "fine-tuning", "evaluation", "held-out data"}
-    compiled |= {"replay rows", "drift"}
+    compiled |= {"switch", "replay rows", "drift"}
     assert summary["compile_seconds"].keys() == compiled and summary["online_steps_per_second"] > 0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
+from wsrl_mjx import run_folder
 from wsrl_mjx.run_folder import Row, RunFolder, check_free, read_config, read_metrics
 
 CONFIG = {"seed": 0, "utd": 4.0}
@@ -120,6 +121,18 @@ def test_tensorboard_forgets_what_comes_again_after_a_resume(folder: RunFolder) 
 def test_config_and_versions_are_there_from_the_start(folder: RunFolder) -> None:
     assert read_config(folder.path) == CONFIG
     assert json.loads((folder.path / "versions.json").read_text())["jax"]
+
+
+def test_what_a_run_is_gone_on_with_is_recorded_beside_what_it_began_with(folder: RunFolder) -> None:
+    began = run_folder.versions()
+    assert folder.settle_versions() == []
+    folder.write_json("versions.json", began | {"jax": "0.0"})
+    assert folder.settle_versions() == [f"jax: 0.0, now {began['jax']}"]
+    kept = json.loads((folder.path / "versions.json").read_text())
+    assert kept == {**began, "before": [began | {"jax": "0.0"}]}
+    assert folder.settle_versions() == []
+    (folder.path / "versions.json").write_text("torn {")
+    assert len(folder.settle_versions()) == len(began)
 
 
 def test_json_is_replaced_whole(folder: RunFolder) -> None:
