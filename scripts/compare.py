@@ -1,9 +1,11 @@
 """Draws several runs side by side, with 95 % intervals over seeds, and writes where they end as a table.
 
     python scripts/compare.py runs/with runs/without --labels warmup "no warmup" --out compare.png
+    python scripts/compare.py docs/data/pointmaze_methods.csv runs/mine --arms WSRL JSRL mine
 
-Beside the figure lie compare.csv, compare.md and compare-curves.csv. Runs with the same label in several
-environments count as one method: each environment has its row, and the table says how it does over all.
+Beside the figure lie compare.csv, compare.md and compare-curves.csv. The last, which reproduce.py writes too,
+can be given in place of runs. Runs with the same label in several environments count as one method: each
+environment has its row, and the table says how it does over all.
 """
 
 import sys
@@ -14,6 +16,7 @@ import tyro
 
 from wsrl_mjx import comparison, measurements, panels
 from wsrl_mjx.comparison import Arm
+from wsrl_mjx.validation import choose
 
 
 @dataclass(frozen=True)
@@ -21,12 +24,14 @@ class Arguments:
     """Runs to compare."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Run folders."""
+    """Run folders, and files of curves such as compare-curves.csv, whose arms have their labels already."""
     labels: tuple[str, ...] = ()
-    """One for each run; unset: the folders' names."""
+    """One for each run folder; unset: the folders' names."""
     out: Path = Path("comparison.png")
     """Where the figure goes; beside it go the table, as .csv and .md, and the numbers behind the curves, as
     <out>-curves.csv."""
+    arms: tuple[str, ...] = ()
+    """Labels of the arms to show, in this order; unset: all."""
     title: str = ""
     panels: tuple[str, ...] = ()
     """Metrics to draw, such as score held_out/q; unset: all that every run has measured."""
@@ -42,22 +47,15 @@ def main(arguments: Arguments) -> None:
     """Draws, writes and prints.
 
     Raises:
-        ValueError: fewer or more labels than runs, a folder without results, or a panel that is none.
+        ValueError: fewer or more labels than runs, a folder or file without results, or an arm or a panel
+            that is none.
     """
     out = arguments.out
     if not out.absolute().parent.is_dir():
         raise ValueError(f"out {out}: its folder does not exist")
     if out.suffix not in (".png", ".pdf", ".svg"):
         raise ValueError(f"out must end in .png, .pdf or .svg, got {out}")
-    if arguments.labels and len(arguments.labels) != len(arguments.runs):
-        count = len(arguments.runs)
-        raise ValueError(f"labels must be one for each of the {count} runs, got {arguments.labels}")
-    labels = arguments.labels or (None,) * len(arguments.runs)
-    arms = [
-        arm
-        for run, label in zip(arguments.runs, labels, strict=True)
-        for arm in comparison.read_points(run, label)
-    ]
+    arms = read(arguments)
     pictures = draw(arms, arguments)
     lines = comparison.table(arms)
     comparison.write_csv(lines, out.with_suffix(".csv"))
@@ -67,6 +65,26 @@ def main(arguments: Arguments) -> None:
     measurements.write_csv(arms, measurements.measured(arms, shown), curves)
     print(comparison.markdown(lines))
     print(f"written: {', '.join(map(str, [*pictures, out.with_suffix('.csv'), table, curves]))}")
+
+
+def read(arguments: Arguments) -> list[Arm]:
+    """Returns the arms to show, in their order.
+
+    Raises:
+        ValueError: see `main`.
+    """
+    folders = [path for path in arguments.runs if path.suffix != ".csv"]
+    if arguments.labels and len(arguments.labels) != len(folders):
+        raise ValueError(f"labels must be one for each of the {len(folders)} runs, got {arguments.labels}")
+    labels = iter(arguments.labels or (None,) * len(folders))
+    arms: list[Arm] = []
+    for path in arguments.runs:
+        is_file = path.suffix == ".csv"
+        arms += measurements.read_csv(path) if is_file else comparison.read_points(path, next(labels))
+    known = comparison.by_label(arms)
+    for label in arguments.arms:
+        choose("arms", label, tuple(known))
+    return [arm for label in arguments.arms for arm in known[label]] or arms
 
 
 def draw(arms: list[Arm], arguments: Arguments) -> list[Path]:

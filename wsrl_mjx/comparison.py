@@ -2,16 +2,16 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 import envs
 from envs.base import ReferenceScores
-from wsrl_mjx.config import flat_fields, from_saved
+from wsrl_mjx.config import from_saved
 from wsrl_mjx.curves import Curve, curve, of_point
 from wsrl_mjx.run_folder import Row, read_config, read_metrics
 from wsrl_mjx.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
@@ -21,11 +21,23 @@ MOMENTS = ("pretrained", "lowest", "final", "area")  # of a curve of scores, a n
 
 @dataclass(frozen=True)
 class Arm:
-    """One run of the comparison; runs of one label in several environments are the same method's."""
+    """One run of the comparison; runs of one label in several environments are the same method's.
+
+    Attributes:
+        label: in plots and tables.
+        world: its environment, with the options that make it another: arms of one world can be compared.
+        method: see `wsrl_mjx.methods`.
+        keeps_data: whether its updates after the switch see offline data.
+        warmup: its environment steps; rows of the offline data take none.
+        rows: its metrics.
+    """
 
     label: str
-    config: dict[str, Any]
-    rows: list[Row]
+    world: str
+    method: str = "wsrl"
+    keeps_data: bool = False
+    warmup: int = 0
+    rows: list[Row] = field(default_factory=list)
 
     @classmethod
     def read(cls, path: Path, label: str | None = None) -> "Arm":
@@ -35,7 +47,7 @@ class Arm:
             ValueError: there is no run, or it has no online evaluation yet.
         """
         try:
-            config = flat_fields(from_saved(read_config(path)))
+            config = from_saved(read_config(path))
         except ValueError as error:
             raise ValueError(f"run {path} cannot be compared: {error}") from None
         try:
@@ -44,22 +56,20 @@ class Arm:
             raise ValueError(f"run {path} has no metrics.csv") from None
         if not any(row.phase == "online" and row.step > 0 and row.name == "eval/return" for row in rows):
             raise ValueError(f"run {path} has no evaluation after the switch yet")
-        return cls(label or path.name, config, rows)
-
-    @property
-    def world(self) -> str:
-        """Its environment, with the options that make it another: arms of one world can be compared."""
-        return " ".join((self.config["env"], *self.config["env_options"]))
+        online = config.online
+        return cls(
+            label or path.name,
+            " ".join([config.env, *(option.replace(" ", "") for option in config.env_options)]),
+            config.method,
+            config.keeps_data,
+            0 if online.warmup_source == "data" else online.warmup_steps,
+            rows,
+        )
 
     @property
     def reference(self) -> ReferenceScores | None:
         """What its environment's score is measured by; None where it has none."""
-        return _reference(self.config["env"], self.config["env_options"])
-
-    @property
-    def warmup(self) -> int:
-        """Environment steps of its warmup; rows of the offline data take none."""
-        return 0 if self.config["warmup_source"] == "data" else self.config["warmup_steps"]
+        return _reference(self.world)
 
     @property
     def success_rate(self) -> bool:
@@ -113,7 +123,7 @@ def read_points(path: Path, label: str | None = None) -> list[Arm]:
     whole = Arm.read(path, label)
     points = list(dict.fromkeys(row.point for row in whole.rows))
     name = lambda point: " ".join(part for part in (label or ("" if point else path.name), point) if part)
-    return [Arm(name(point), whole.config, of_point(whole.rows, point)) for point in points]
+    return [replace(whole, label=name(point), rows=of_point(whole.rows, point)) for point in points]
 
 
 def by_label(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
@@ -144,8 +154,9 @@ def improvements(arms: Sequence[Arm]) -> dict[str, Estimate]:
 
 
 @cache
-def _reference(env_name: str, options: tuple[str, ...]) -> ReferenceScores | None:
-    return envs.make_from_text(env_name, options).reference
+def _reference(world: str) -> ReferenceScores | None:
+    env, *options = world.split()
+    return envs.make_from_text(env, tuple(options)).reference
 
 
 # -- the table --------------------------------------------------------------------------------------------

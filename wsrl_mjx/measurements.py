@@ -1,16 +1,24 @@
-"""The numbers behind an experiment's curves: each seed's at each evaluation, and each metric's ends."""
+"""The numbers behind an experiment's curves: each seed's at each evaluation, and each metric's ends.
+
+They are written as one file, which can be read back: a figure can be drawn again without its runs.
+"""
 
 import csv
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from wsrl_mjx.comparison import Arm
+from wsrl_mjx.run_folder import Row
 from wsrl_mjx.statistics import Estimate, mean_interval
 
 SCORE = "score"  # an arm's own, see `Arm.unit`; every other name is a metric's
+RETURN = "eval/return"  # what the score is worked out from
+ABOUT = ("arm", "env", "method", "keeps_data", "warmup")  # columns that say what an arm is
+PLACE = ("step", "seed")
 
 
 def measured(arms: Sequence[Arm], names: Sequence[str]) -> list[str]:
@@ -19,19 +27,57 @@ def measured(arms: Sequence[Arm], names: Sequence[str]) -> list[str]:
 
 
 def write_csv(arms: Sequence[Arm], names: Sequence[str], path: Path) -> None:
-    """Writes a line for each arm, world, step since the switch and seed, with a column a name.
+    """Writes a line for each arm, world, step since the switch and seed, with a column a name and the return.
 
     What was not measured there is empty.
     """
+    columns = [*dict.fromkeys([*names, RETURN])]
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["arm", "env", "unit", "step", "seed", *names])
+        writer.writerow([*ABOUT, "unit", *PLACE, *columns])
         for arm in arms:
-            values = {name: _values(arm, name) for name in names}
+            about = [arm.label, arm.world, arm.method, str(arm.keeps_data).lower(), arm.warmup, arm.unit]
+            values = {name: _values(arm, name) for name in columns}
             for step, seed in sorted(set().union(*values.values())):
-                found = [values[name].get((step, seed)) for name in names]
+                found = [values[name].get((step, seed)) for name in columns]
                 numbers = ["" if value is None else f"{value:.6g}" for value in found]
-                writer.writerow([arm.label, arm.world, arm.unit, step, seed, *numbers])
+                writer.writerow([*about, step, seed, *numbers])
+
+
+def read_csv(path: Path) -> list[Arm]:
+    """Returns the arms that `write_csv` wrote.
+
+    Raises:
+        ValueError: there is no such file, or it is none of ours; the message names the line.
+    """
+    try:
+        with path.open(newline="") as file:
+            lines = csv.DictReader(file)
+            missing = {*ABOUT, *PLACE, RETURN} - {*(lines.fieldnames or ())}
+            if missing:
+                raise ValueError(f"the columns {', '.join(sorted(missing))} are missing")
+            rows: dict[Any, list[Row]] = {}
+            for line in lines:
+                try:
+                    _add(line, rows)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise ValueError(f"line {lines.line_num} has {error}") from None
+            for (label, *_), of_arm in rows.items():
+                if not any(row.name == RETURN and row.step > 0 for row in of_arm):
+                    raise ValueError(f"arm {label!r} has no evaluation after the switch")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"{path} holds no curves of runs: {error}") from None
+    return [Arm(*about, rows=of_arm) for about, of_arm in rows.items()]
+
+
+def _add(line: dict[str, Any], rows: dict[Any, list[Row]]) -> None:
+    """Adds what a line has measured to its arm's rows."""
+    label, world, method, keeps_data, warmup = (line[name] for name in ABOUT)
+    about = label, world, method, {"true": True, "false": False}[keeps_data], int(warmup)
+    of_arm, step, seed = rows.setdefault(about, []), int(line["step"]), int(line["seed"])
+    others = (*ABOUT, *PLACE, "unit", SCORE)
+    measured = {name: float(text) for name, text in line.items() if text and name not in others}
+    of_arm += [Row("online", step, seed, name, value) for name, value in measured.items()]
 
 
 def markdown(arms: Sequence[Arm], names: Sequence[str]) -> str:

@@ -152,22 +152,18 @@ def looks_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Look]:
     A second arm of the same method has a colour that no method here needs; where there are too many for that,
     or the arms are steps of one quantity, colours go from dark to light.
     """
-    firsts = {label: own[0].config for label, own in by_label(arms).items()}
-    kinds = [(config.get("method"), _retains(config)) for config in firsts.values()]
+    firsts = {label: own[0] for label, own in by_label(arms).items()}
+    kinds = [(arm.method, arm.keeps_data) for arm in firsts.values()]
     new = [kind not in kinds[:place] and kind[0] in METHOD_COLORS for place, kind in enumerate(kinds)]
     spare = [color for name, color in METHOD_COLORS.items() if name not in dict(kinds)]
     if ordered or new.count(False) > len(spare):
         shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(firsts)))
         return {label: Look(color, "-") for label, color in zip(firsts, shades, strict=True)}
     looks = {}
-    for label, (method, retains), first in zip(firsts, kinds, new, strict=True):
-        color = METHOD_COLORS[str(method)] if first else spare.pop(0)
-        looks[label] = Look(color, "--" if not retains and (method, True) in kinds else "-")
+    for label, (method, keeps_data), first in zip(firsts, kinds, new, strict=True):
+        color = METHOD_COLORS[method] if first else spare.pop(0)
+        looks[label] = Look(color, "--" if not keeps_data and (method, True) in kinds else "-")
     return looks
-
-
-def _retains(config: dict[str, Any]) -> bool:
-    return config.get("offline_share", 0.0) > 0.0 or config.get("retain", "none") != "none"
 
 
 def _headline(title: str, arms: Sequence[Arm]) -> str:

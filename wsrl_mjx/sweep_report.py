@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ def read(folder: Path, parts: Sequence[Part]) -> list[Arm]:
         ):
             label = part.label(point) or ALL
             earlier = arms[label].rows if label in arms else []
-            arms[label] = Arm(label, arm.config, [*earlier, *arm.rows])
+            arms[label] = replace(arm, label=label, rows=[*earlier, *arm.rows])
     return list(arms.values())
 
 

@@ -28,8 +28,20 @@ def test_figures_and_tables_lie_beside_each_other(
     assert "| a | pointmaze-umaze | 2 | 2,000 | 25 [0, 50] |" in table
     assert table in capsys.readouterr().out
     curves = (tmp_path / "out-curves.csv").read_text().splitlines()
-    assert curves[0] == "arm,env,unit,step,seed,score" and len(curves) == 1 + 2 * 4
-    assert curves[-1] == 'b,pointmaze-umaze,"success rate, %",2000,1,50'
+    assert curves[0].endswith(",unit,step,seed,score,eval/return") and len(curves) == 1 + 2 * 4
+    assert curves[-1] == 'b,pointmaze-umaze,wsrl,false,5000,"success rate, %",2000,1,50,0.5'
+
+
+def test_a_file_of_curves_stands_for_its_runs(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    compare.main(Arguments(runs, ("a", "b"), tmp_path / "out.png"))
+    curves = tmp_path / "out-curves.csv"
+    compare.main(Arguments((curves,), (), tmp_path / "again.png"))
+    for end in (".csv", ".md", "-curves.csv"):
+        assert (tmp_path / f"again{end}").read_text() == (tmp_path / f"out{end}").read_text()
+    mine = (curves, runs[1])
+    compare.main(Arguments(mine, ("mine",), tmp_path / "mixed.png", arms=("mine", "a")))
+    lines = (tmp_path / "mixed.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in lines] == ["mine", "a"]
 
 
 def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
@@ -54,6 +66,11 @@ def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
         ({"out": Path("nowhere/out.png")}, "its folder does not exist"),
         ({"out": Path("out.gif")}, "out must end in .png, .pdf or .svg, got out.gif"),
         ({"panels": ("drift/kl",)}, "no run has measured drift/kl"),
+        (
+            {"arms": ("without", "wiht")},
+            "arms must be one of with, without, got 'wiht'; did you mean 'with'?",
+        ),
+        ({"runs": (Path("no.csv"),)}, "no.csv holds no curves of runs: .*No such file"),
     ],
 )
 def test_bad_input_is_refused(

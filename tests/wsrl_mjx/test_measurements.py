@@ -11,6 +11,7 @@ from wsrl_mjx import measurements
 from wsrl_mjx.comparison import Arm
 from wsrl_mjx.run_folder import Row
 
+ABOUT = ["arm", "env", "method", "keeps_data", "warmup"]
 RETURNS = {0: (0.0, 0.5), 1000: (1.0, 0.25)}
 VALUES = {0: (-2.0, -4.0), 1000: (-1.0, -1.0)}
 
@@ -35,17 +36,49 @@ def test_every_seed_of_every_evaluation_has_a_line(arms: list[Arm], tmp_path: Pa
     measurements.write_csv(arms, ["score", "held_out/q"], tmp_path / "curves.csv")
     with (tmp_path / "curves.csv").open(newline="") as file:
         rows = list(csv.reader(file))
+    about = ["pointmaze-umaze", "wsrl", "false", "5000", "success rate, %"]
     assert rows == [
-        ["arm", "env", "unit", "step", "seed", "score", "held_out/q"],
-        ["all of it", "pointmaze-umaze", "success rate, %", "0", "0", "0", "-2"],
-        ["all of it", "pointmaze-umaze", "success rate, %", "0", "1", "50", "-4"],
-        ["all of it", "pointmaze-umaze", "success rate, %", "1000", "0", "100", "-1"],
-        ["all of it", "pointmaze-umaze", "success rate, %", "1000", "1", "25", "-1"],
-        ["score alone", "pointmaze-umaze", "success rate, %", "0", "0", "0", ""],
-        ["score alone", "pointmaze-umaze", "success rate, %", "0", "1", "50", ""],
-        ["score alone", "pointmaze-umaze", "success rate, %", "1000", "0", "100", ""],
-        ["score alone", "pointmaze-umaze", "success rate, %", "1000", "1", "25", ""],
+        [*ABOUT, "unit", "step", "seed", "score", "held_out/q", "eval/return"],
+        ["all of it", *about, "0", "0", "0", "-2", "0"],
+        ["all of it", *about, "0", "1", "50", "-4", "0.5"],
+        ["all of it", *about, "1000", "0", "100", "-1", "1"],
+        ["all of it", *about, "1000", "1", "25", "-1", "0.25"],
+        ["score alone", *about, "0", "0", "0", "", "0"],
+        ["score alone", *about, "0", "1", "50", "", "0.5"],
+        ["score alone", *about, "1000", "0", "100", "", "1"],
+        ["score alone", *about, "1000", "1", "25", "", "0.25"],
     ]
+
+
+def test_what_was_written_is_read_back(arms: list[Arm], tmp_path: Path) -> None:
+    path, names = tmp_path / "curves.csv", ["score", "held_out/q", "replay/q"]
+    robot = replace(arms[0], world="hopper", method="calql", keeps_data=True, warmup=0)
+    written = [*arms, robot, replace(robot, label="short, quick", world="hopper time_limit=9")]
+    measurements.write_csv(written, names, path)
+    found = measurements.read_csv(path)
+    assert [replace(arm, rows=[]) for arm in found] == [replace(arm, rows=[]) for arm in written]
+    assert [sorted(arm.rows) for arm in found] == [sorted(arm.rows) for arm in written]
+    again = tmp_path / "again.csv"
+    measurements.write_csv(found, names, again)
+    assert again.read_text() == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "No such file"),
+        ("arm,env\n", "the columns eval/return, keeps_data, method, seed, step, warmup are missing"),
+        ("{head}\nA,ant,wsrl,perhaps,0,0,0,1.5\n", "line 2 has 'perhaps'"),
+        ("{head}\nA,ant,wsrl,true,0,0,0,1.5\nA,ant,wsrl,true,0,1000,0,high\n", "line 3 has could not"),
+        ("{head}\nA,ant,wsrl,true,0,0,0,1.5\n", "arm 'A' has no evaluation after the switch"),
+    ],
+)
+def test_what_holds_no_curves_is_refused(text: str | None, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    if text is not None:
+        path.write_text(text.format(head="arm,env,method,keeps_data,warmup,step,seed,eval/return"))
+    with pytest.raises(ValueError, match=f"curves.csv holds no curves of runs: .*{message}"):
+        measurements.read_csv(path)
 
 
 def test_steps_between_evaluations_and_seeds_without_a_number_have_their_place(
@@ -56,14 +89,14 @@ def test_steps_between_evaluations_and_seeds_without_a_number_have_their_place(
     arm = replace(arms[1], rows=arms[1].rows + logged)
     measurements.write_csv([arm], ["score", "critic/q"], tmp_path / "curves.csv")
     lines = [line.split('%",')[1] for line in (tmp_path / "curves.csv").read_text().splitlines()[1:]]
-    assert lines == ["0,0,0,", "0,1,50,", "500,1,,500", "1000,0,100,", "1000,1,25,1000"]
+    assert lines == ["0,0,0,,0", "0,1,50,,0.5", "500,1,,500,", "1000,0,100,,1", "1000,1,25,1000,0.25"]
 
 
 def test_a_metric_measured_at_fewer_steps_is_empty_elsewhere(tmp_path: Path) -> None:
     late = finished_runs.write(tmp_path / "late", {"eval/return": RETURNS, "replay/q": {1000: (7.0, 8.0)}})
     measurements.write_csv([Arm.read(late, "late")], ["score", "replay/q"], tmp_path / "curves.csv")
     lines = (tmp_path / "curves.csv").read_text().splitlines()
-    assert [line.rsplit(",", 1)[1] for line in lines] == ["replay/q", "", "", "7", "8"]
+    assert [line.rsplit(",", 2)[1] for line in lines] == ["replay/q", "", "", "7", "8"]
 
 
 def test_the_table_has_both_ends(arms: list[Arm]) -> None:

@@ -77,11 +77,8 @@ def test_many_panels_are_wrapped(tmp_path: Path) -> None:
 
 
 def test_methods_have_their_colours_and_no_retention_is_dashed() -> None:
-    settings = [("wsrl", 0.0), ("cql", 0.0), ("cql", 0.5), ("wsrl", 0.0)]
-    arms = [
-        Arm(f"{i} {name}", {"env": "ant", "method": name, "offline_share": share}, [])
-        for i, (name, share) in enumerate(settings)
-    ]
+    settings = [("wsrl", False), ("cql", False), ("cql", True), ("wsrl", False)]
+    arms = [Arm(f"{i} {name}", "ant", name, keeps) for i, (name, keeps) in enumerate(settings)]
     assert list(panels.looks_of(arms).values()) == [
         Look(METHOD_COLORS["wsrl"], "-"),
         Look(METHOD_COLORS["cql"], "--"),
@@ -92,7 +89,7 @@ def test_methods_have_their_colours_and_no_retention_is_dashed() -> None:
 
 
 def test_arms_of_one_method_have_different_colours_and_steps_of_a_quantity_an_order() -> None:
-    arms = [Arm(str(i), {"env": "ant", "method": "wsrl"}, []) for i in range(10)]
+    arms = [Arm(str(i), "ant") for i in range(10)]
     few = [look.color for look in panels.looks_of(arms[:3]).values()]
     assert few == list(METHOD_COLORS.values())[:3]
     many = [look.color for look in panels.looks_of(arms).values()]
