@@ -221,24 +221,23 @@ def cql_gap(
     log_density: np.ndarray,
     subset: list[int],
     importance_sampling: bool,
-    floor: np.ndarray | None,
+    floored: bool,
 ) -> tuple[float, float]:
-    """The soft maximum minus the data's value, and the share of sampled values below the floor."""
+    """The soft maximum minus the data's value, and the share of the policy's values below the return."""
     gaps, below = [], []
     for index in subset:
         one = member(critic_params, index)
         data = critic(one, batch["obs"], batch["action"])
         sampled = np.stack([critic(one, batch["obs"], action) for action in actions], axis=-1)  # [B, 3n]
-        if floor is not None:
-            from_policy = np.arange(sampled.shape[-1]) >= sampled.shape[-1] // 3
-            under = (sampled < floor[:, None]) & from_policy
-            sampled = np.where(under, floor[:, None], sampled)
-            below.append(under.mean(axis=-1))
+        first = sampled.shape[-1] // 3  # the uniform ones come before
+        under = sampled[:, first:] < batch["mc_return"][:, None]
+        below.append(under.mean(axis=-1))
+        if floored:
+            sampled[:, first:] = np.where(under, batch["mc_return"][:, None], sampled[:, first:])
         if not importance_sampling:
             sampled = np.concatenate([sampled, data[:, None]], axis=-1)
         gaps.append(cql_soft_max(sampled[None], log_density, importance_sampling)[0] - data)
-    share = masked_mean(np.array(below), batch["valid"]) if below else 0.0
-    return masked_mean(np.array(gaps), batch["valid"]), share
+    return masked_mean(np.array(gaps), batch["valid"]), masked_mean(np.array(below), batch["valid"])
 
 
 def so2_targets(

@@ -220,6 +220,14 @@ class Config:
         """Whether online updates draw rows of the offline data."""
         return self.online.offline_share > 0.0 or self.online.retain == "append"
 
+    def backup_actions_of(self, algorithm: str) -> int:
+        """Returns over how many sampled actions an algorithm's targets take the best.
+
+        CQL and Cal-QL have a number of their own; IQL's targets are its state values, and BC has none.
+        """
+        own = dict.fromkeys(("cql", "calql"), self.offline.offline_backup_actions)
+        return {**own, "iql": 1, "bc": 1}.get(algorithm, self.online.backup_actions)
+
     @property
     def needs_data(self) -> bool:
         """Whether there must be offline data at all."""

@@ -13,6 +13,7 @@ from envs.base import Environment, EnvState
 from wsrl_mjx import ensemble, losses, replay, rollout
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.replay import ReplayBuffer
+from wsrl_mjx.rollout import Act
 from wsrl_mjx.types import Key, Params, Transition
 
 ROWS = 1000  # drawn of a buffer
@@ -94,15 +95,44 @@ def true_value(
 ) -> Values:
     """Returns the critics' mean value of the policy's actions at `obs` [V, O], their true one, and the gap.
 
-    Every state is restarted once and the policy sampled from there for `steps` steps: one Monte-Carlo return
-    a state, without the time limit, and short of what lies beyond `steps`. A positive `value/gap` is an
-    overestimate. States that the simulation could not go on from count for nothing.
+    A positive `value/gap` is an overestimate. Where targets take the best of several sampled actions, critics
+    learn the value of a policy that does the same, which is no worse: it is measured too (`value/best_true`),
+    and with it what is left of the gap (`value/best_gap`). States that the simulation could not go on from
+    count for nothing.
     """
     key_start, key_first, key_run = jax.random.split(key, 3)
     starts = jax.vmap(env.at)(obs, jax.random.split(key_start, len(obs)))  # pyright: ignore[reportAttributeAccessIssue]
     starts = starts.replace(steps=jnp.full_like(starts.steps, -steps))  # out of the time limit's reach
-    first, _ = sac.policy(agent.actor.params, obs).sample(key_first)
+    sampled = lambda obs, key: sac.policy(agent.actor.params, obs).sample(key)[0]
+    best = lambda obs, key: sac.best_action(agent, obs, key)
+    first = sampled(obs, key_first)
     q = ensemble.evaluate(sac.critic, agent.critic.params, obs, first)
+
+    def compare(act: Act, name: str) -> Values:
+        """Returns what follows the first actions where `act` goes on, and how far the critics are above."""
+        total, sound = _returns(env, act, starts, first, transform, sac.discount, steps, key_run)
+        weight = sound.astype(jnp.float32)
+        estimated, true = losses.masked_mean(q, weight), losses.masked_mean(total, weight)
+        return {"value/q": estimated, f"value/{name}true": true, f"value/{name}gap": estimated - true}
+
+    values = compare(sampled, "")
+    return compare(best, "best_") | values if sac.backup_actions > 1 else values
+
+
+def _returns(
+    env: Environment,
+    act: Act,
+    starts: EnvState,
+    first: jax.Array,
+    transform: rollout.RewardTransform,
+    discount: jax.Array,
+    steps: int,
+    key: Key,
+) -> tuple[jax.Array, jax.Array]:
+    """Returns one discounted return [V] from each state, and whether the simulation was sound all along [V].
+
+    After the `first` actions [V, A] `act` chooses, for `steps` steps in all; what lies beyond is left out.
+    """
 
     def advance(carry: tuple[EnvState, jax.Array, jax.Array, jax.Array, jax.Array], key: Key):
         state, action, total, weight, sound = carry
@@ -110,13 +140,10 @@ def true_value(
         stepped = jax.vmap(env.step)(state, action)
         total = total + weight * transform(stepped.reward)
         sound = sound & (stepped.valid | (weight == 0.0))
-        weight = jnp.where(stepped.terminated | ~stepped.valid, 0.0, weight * sac.discount)
-        action, _ = sac.policy(agent.actor.params, stepped.obs).sample(key)
-        return (stepped, action, total, weight, sound), None
+        weight = jnp.where(stepped.terminated | ~stepped.valid, 0.0, weight * discount)
+        return (stepped, act(stepped.obs, key), total, weight, sound), None
 
-    ones = jnp.ones(len(obs))
-    carry = (starts, first, jnp.zeros(len(obs)), ones, ones > 0)
-    (_, _, total, _, sound), _ = jax.lax.scan(advance, carry, jax.random.split(key_run, steps))
-    weight = sound.astype(jnp.float32)
-    estimated, true = losses.masked_mean(q, weight), losses.masked_mean(total, weight)
-    return {"value/q": estimated, "value/true": true, "value/gap": estimated - true}
+    ones = jnp.ones(len(first))
+    carry = (starts, first, jnp.zeros(len(first)), ones, ones > 0)
+    (_, _, total, _, sound), _ = jax.lax.scan(advance, carry, jax.random.split(key, steps))
+    return total, sound

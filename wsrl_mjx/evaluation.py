@@ -81,8 +81,10 @@ class Evaluation:
             values |= self._run("held-out data", self._judge, self._sac, agent, self.held_out, key_judge)
             count = self._config.evaluation.true_value_states
             if count:
-                obs = self.held_out.obs[:count]
-                values |= self._run("true values", self._true_value, self._sac, agent, obs, key_value)
+                config, obs = self._config, self.held_out.obs[:count]
+                algorithm = config.offline.offline_algo if phase == "pretrain" else config.online.online_algo
+                sac = self._sac.replace(backup_actions=config.backup_actions_of(algorithm))
+                values |= self._run("true values", self._true_value, sac, agent, obs, key_value)
         if self._maze is not None:
             self._maze.keep(phase, step, agent, key_look, self._compiled)
         return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from wsrl_mjx import catalog, signals
+from wsrl_mjx import catalog, pretrained, signals
 from wsrl_mjx.config import Config, replace_flat
 from wsrl_mjx.console import Console, duration
 from wsrl_mjx.presets import preset_config, resolve_preset
@@ -79,6 +79,9 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
             console.say("finished before")
             continue
         source = None if job.pretrained is None else folder / job.pretrained
+        if source is not None and not pretrained.is_kept(source):
+            console.say(f"run {job.name} is left out: {job.pretrained}, whose pretraining it takes, has none")
+            continue
         options = RunOptions(
             run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices
         )

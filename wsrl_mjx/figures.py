@@ -80,6 +80,12 @@ ARMS: dict[str, FigureArm] = {
         for share in (0.0, 0.5)
     },
     **{f"calql-share-{round(100 * share)}": _share("calql", share) for share in (0.05, 0.1, 0.25)},
+    # As published, without what the high-UTD arms have in common with WSRL.
+    "calql-plain-share-50": FigureArm(
+        "Cal-QL, plain, 50 % offline",
+        "calql",
+        {"offline_share": 0.5, "ensemble_size": 2, "layer_norm": False, "utd": 1.0},
+    ),
     "calql-append": FigureArm("Cal-QL, data appended", "calql", {"retain": "append"}),
     "wsrl-share-50": _wsrl("WSRL, 50 % offline", offline_share=0.5),
     "wsrl-append": _wsrl("WSRL, data appended", retain="append"),
@@ -103,6 +109,14 @@ ARMS: dict[str, FigureArm] = {
     "wsrl-online-cql": _wsrl("CQL after the warmup", online_algo="cql"),
     "wsrl-fresh-critics": _wsrl("fresh critics", init_critics="fresh"),
     "wsrl-fresh-actor": _wsrl("fresh policy", init_actor="fresh"),
+    # -- how it learns
+    "wsrl-utd-1": _wsrl("UTD 1", utd=1.0),
+    "wsrl-utd-20": _wsrl("UTD 20", utd=20.0),
+    "wsrl-two-critics": _wsrl("two critics", ensemble_size=2),
+    "wsrl-no-layer-norm": _wsrl("no LayerNorm", layer_norm=False),
+    "wsrl-released-actor-lr": _wsrl("actor's rate 2.24e-4", actor_lr=2.24e-4),
+    "wsrl-fresh-optimizers": _wsrl("fresh optimizer states", keep_optimizers=False),
+    "wsrl-fresh-temperature": _wsrl("fresh temperature", keep_temperature=False),
     # -- twice as long
     "wsrl-long": _wsrl("WSRL", online_steps=Times(2.0)),
     "rlpd-long": FigureArm("RLPD", "rlpd", {"online_steps": Times(2.0)}),
@@ -123,7 +137,15 @@ FIGURES: dict[str, FigureOfPaper] = {
         "figure 9",
         "Is WSRL, which drops the data, as good as methods that keep it?",
         "All but WSRL draw offline rows into every online minibatch; RLPD has no pretraining.",
-        ("wsrl", "rlpd", "calql-share-50", "cql-share-50", "iql-share-50", "so2"),
+        (
+            "wsrl",
+            "rlpd",
+            "calql-share-50",
+            "calql-plain-share-50",
+            "cql-share-50",
+            "iql-share-50",
+            "so2",
+        ),
         ranked=True,
     ),
     "retention_sweep": FigureOfPaper(
@@ -148,7 +170,16 @@ FIGURES: dict[str, FigureOfPaper] = {
         "Dashed: no offline data online. The value is that of the policy's actions in held-out states: the "
         "critics', and measured by restarting the simulator there.",
         ("calql-share-0", "calql-share-50", "cql-share-0", "cql-share-50", "iql-share-0", "iql-share-50"),
-        ("score", "held_out/q", "held_out/td_error", "replay/q", "value/q", "value/gap"),
+        (
+            "score",
+            "held_out/q",
+            "held_out/td_error",
+            "replay/q",
+            "value/q",
+            "value/gap",
+            "value/best_gap",
+            "cql/below_floor",
+        ),
     ),
     "drift": FigureOfPaper(
         "figure 8",
@@ -230,6 +261,23 @@ FIGURES: dict[str, FigureOfPaper] = {
         "The policy pretrained, or fresh at the switch, with critics pretrained and the same warmup in both.",
         ("wsrl", "wsrl-fresh-actor"),
         ("score", "replay/q", "drift/kl", "held_out/q"),
+    ),
+    "learner": FigureOfPaper(
+        "",
+        "Which choices of the learner matter?",
+        "The number of critics, LayerNorm and the actor's rate are the pretraining's too; updates a step, "
+        "optimizer states and temperature are what changes at the switch.",
+        (
+            "wsrl",
+            "wsrl-utd-1",
+            "wsrl-utd-20",
+            "wsrl-two-critics",
+            "wsrl-no-layer-norm",
+            "wsrl-released-actor-lr",
+            "wsrl-fresh-optimizers",
+            "wsrl-fresh-temperature",
+        ),
+        ("score", "held_out/q", "replay/q", "replay/td_error"),
     ),
     "asymptote": FigureOfPaper(
         "figure 6",

@@ -41,13 +41,18 @@ class HandOver(struct.PyTreeNode):
         new = kept if fresh is None else online.hand_over(fresh)
         critics = kept if self.critics else new
         sac = SACState(
-            actor=self._optimized((kept if self.actor else new).actor),
-            critic=self._optimized(critics.critic),
+            actor=(kept if self.actor else new).actor,
+            critic=critics.critic,
             target_critic=critics.target_critic,
-            temperature=self._optimized((kept if self.temperature else new).temperature),
+            temperature=(kept if self.temperature else new).temperature,
         )
         same_kind = fresh is None or jax.tree.structure(fresh) == jax.tree.structure(pretrained)
-        return online.take_over(pretrained if same_kind and self.critics else fresh, sac)
+        agent = online.take_over(pretrained if same_kind and self.critics else fresh, sac)
+        return agent if self.optimizers else _with_fresh_optimizers(agent)
 
-    def _optimized(self, network: Learner) -> Learner:
-        return network if self.optimizers else learner(network.params)
+
+def _with_fresh_optimizers(agent: Any) -> Any:
+    """Returns the agent with the first optimizer state for each of its networks and multipliers."""
+    is_learner = lambda node: isinstance(node, Learner)
+    begin = lambda node: learner(node.params) if is_learner(node) else node
+    return jax.tree.map(begin, agent, is_leaf=is_learner)

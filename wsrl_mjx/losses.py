@@ -95,15 +95,12 @@ def cql_log_sum_exp(
     return jax.nn.logsumexp(q - correction, axis=-1)
 
 
-def calibrate(
-    q: Float[Array, "E B K"], mc_return: Float[Array, " B"]
-) -> tuple[Float[Array, "E B K"], Float[Array, "B K"]]:
-    """Returns max(Q, G) and the share of critics below G: Cal-QL's floor (Nakamoto et al. 2023, eq. 3).
+def calibrate(q: Float[Array, "E B K"], mc_return: Float[Array, " B"]) -> Float[Array, "E B K"]:
+    """Returns max(Q, G): Cal-QL's floor (Nakamoto et al. 2023, eq. 3).
 
     The gradient does not pass where the floor acts. A floor of minus infinity does nothing.
     """
-    floor = mc_return[None, :, None]
-    return jnp.maximum(q, floor), jnp.mean(q < floor, axis=0)
+    return jnp.maximum(q, mc_return[None, :, None])
 
 
 def polyak(target: Params, online: Params, rate: float | Array) -> Params:

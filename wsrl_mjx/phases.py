@@ -97,8 +97,9 @@ class Online(struct.PyTreeNode):
         inserted = env_steps + shared.prefilled
         # One full round of distinct draws is asked for in every arm: without it, "no warmup" would train
         # on a thousand copies of one row.
-        learning = inserted >= jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
-        act = lambda obs, k: self.explorer.act(self.algorithm, state, ~learning, k)
+        first_update = jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
+        learning, warming_up = inserted >= first_update, inserted - self.num_envs < first_update
+        act = lambda obs, k: self.explorer.act(self.algorithm, state, warming_up, k)
         env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
         buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)
         agent, learner_metrics = jax.lax.cond(

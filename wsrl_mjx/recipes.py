@@ -228,7 +228,7 @@ def make_sac(config: Config, action_size: int, backup_actions: int) -> SAC:
 def make_offline(config: Config, action_size: int) -> Any:
     """Returns the pretraining algorithm."""
     offline = config.offline
-    sac = make_sac(config, action_size, offline.offline_backup_actions)
+    sac = make_sac(config, action_size, config.backup_actions_of(offline.offline_algo))
     if offline.offline_actor_lr is not None:
         sac = sac.replace(actor_lr=hyper(offline.offline_actor_lr))
     if offline.cloning_weight > 0.0:
@@ -239,10 +239,7 @@ def make_offline(config: Config, action_size: int) -> Any:
 def make_online(config: Config, action_size: int) -> Any:
     """Returns the algorithm that fine-tunes. One that pretrains too keeps its own targets."""
     online, offline = config.online, config.offline
-    conservative = online.online_algo in ("cql", "calql")
-    sac = make_sac(
-        config, action_size, offline.offline_backup_actions if conservative else online.backup_actions
-    )
+    sac = make_sac(config, action_size, config.backup_actions_of(online.online_algo))
     alpha = offline.cql_alpha if online.online_cql_alpha is None else online.online_cql_alpha
     return _algorithm(online.online_algo, config, sac, alpha)
 

@@ -32,6 +32,7 @@ from wsrl_mjx.facts import Facts
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.offline_data import OfflineData
 from wsrl_mjx.placement import Placement
+from wsrl_mjx.recipes import Recipe
 from wsrl_mjx.resumption import Resumption
 from wsrl_mjx.run_folder import Row, RunFolder
 from wsrl_mjx.sharing import Sharing
@@ -187,8 +188,9 @@ class Run:
         """Returns the state at the start of fine-tuning, and drops the data unless the method keeps it."""
         config, recipe = self.config, self.recipe
         data = self._load_data() if config.prefilled_rows or config.keeps_data else None
-        given = pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None
-        state = self._compiled("switch", jax.jit(recipe.switch_all), *given)(*given)
+        # The recipe is an argument: how many rows it puts into the buffer is part of the program.
+        given = recipe, pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None
+        state = self._compiled("switch", jax.jit(Recipe.switch_all), *given)(*given)
         if not config.keeps_data:
             self.data.drop()
         return self.placement.spread(state)

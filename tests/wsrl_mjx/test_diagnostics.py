@@ -24,10 +24,10 @@ def agent(sac: Any = SAC, obs_size: int = 1) -> Any:
 # -- true values ------------------------------------------------------------------------------------------
 
 
-def true_value(task: Any, obs: list[float], steps: int, **options: int) -> dict[str, float]:
+def true_value(task: Any, obs: list[float], steps: int, sac: Any = SAC, **options: int) -> dict[str, float]:
     env, shared = probe(task, **options), tiny.online_shared()
     states = jnp.asarray(obs)[:, None]
-    found = diagnostics.true_value(env, SAC, agent(), states, shared.reward_transform, steps, KEY)
+    found = diagnostics.true_value(env, sac, agent(sac), states, shared.reward_transform, steps, KEY)
     return {name: float(value) for name, value in found.items()}
 
 
@@ -49,6 +49,27 @@ def test_the_gap_is_between_the_critics_and_the_truth() -> None:
     action, _ = SAC.policy(state.actor.params, obs).sample(jax.random.split(KEY, 3)[1])
     q = ensemble.evaluate(SAC.critic, state.critic.params, obs, action)
     assert found["value/q"] == pytest.approx(float(q.mean()), rel=1e-5)
+
+
+def test_where_targets_take_the_best_action_a_policy_that_does_is_measured_too() -> None:
+    found = true_value(TwoSteps, [0.0, 1.0], 5, sac=SAC.replace(backup_actions=4))
+    assert found["value/best_true"] == pytest.approx(0.95) == found["value/true"]
+    assert found["value/best_gap"] == pytest.approx(found["value/q"] - 0.95)
+    moved = true_value(Line, [0.0] * 50, 5, sac=SAC.replace(backup_actions=4))
+    assert moved["value/best_true"] != moved["value/true"]  # here actions make a difference
+    assert "value/best_true" not in true_value(Line, [0.0], 5)
+
+
+def test_the_best_action_is_the_one_whose_value_the_target_takes() -> None:
+    sac, rows = SAC.replace(backup_actions=5), tiny.batch()
+    rows = rows.replace(obs=rows.obs[:, :1], next_obs=rows.next_obs[:, :1], terminated=0.0 * rows.reward)
+    state = agent(sac)
+    best = sac.best_action(state, rows.next_obs, KEY)
+    critics = ensemble.choose(
+        state.target_critic, sac.ensemble_size, sac.target_subset, jax.random.split(KEY)[1]
+    )
+    value = ensemble.evaluate(sac.critic, critics, rows.next_obs, best).min(axis=0)
+    np.testing.assert_allclose(sac.target(state, rows, KEY), rows.reward + sac.discount * value, rtol=1e-5)
 
 
 def test_the_horizon_forgets_all_but_a_hundredth() -> None:

@@ -62,6 +62,7 @@ def finish(folder: Path, pretrained: float, final: float, seeds: int, steps: int
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
     monkeypatch.setattr(experiments, "Run", Recorded)
+    monkeypatch.setattr(experiments.pretrained, "is_kept", is_finished)  # what is recorded has no arrays
     monkeypatch.setattr(Recorded, "done", [])
     monkeypatch.setattr(Recorded, "cut", "")
     return Recorded
@@ -109,7 +110,11 @@ def test_a_finished_run_with_other_settings_is_refused(runs: type[Recorded], tmp
 
 @pytest.mark.parametrize("error", [TooFewError("no success"), NotFiniteError("no number")])
 def test_a_run_that_would_end_early_again_does_not_hold_up_the_others(
-    runs: type[Recorded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+    runs: type[Recorded],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
 ) -> None:
     class Failing(Recorded):
         """Ends early, the first time."""
@@ -120,8 +125,12 @@ def test_a_run_that_would_end_early_again_does_not_hold_up_the_others(
             super().train()
 
     monkeypatch.setattr(experiments, "Run", Failing)
-    carry_out([Arm("first", "pointmaze-umaze"), Arm("second", "pointmaze-umaze")], tmp_path)
+    heir = Arm("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
+    carry_out([Arm("first", "pointmaze-umaze"), heir, Arm("second", "pointmaze-umaze")], tmp_path)
     assert [name for name, *_ in runs.done] == ["second"]
+    said = capsys.readouterr().out
+    assert f"run first ended early: {error}" in said
+    assert "run heir is left out: first, whose pretraining it takes, has none" in said
 
 
 def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp_path: Path) -> None:

@@ -88,3 +88,14 @@ def test_the_loop_goes_on_from_its_own_guide(explorer: Explorer) -> None:
         assert after.guide is None and abs(np.quantile(done, 0.9) - 0.8) < 0.15
     else:
         np.testing.assert_allclose(done, 0.5, atol=1e-3)  # every episode begins with the guide
+
+
+def test_the_warmups_last_step_is_the_warmups() -> None:
+    """The first update follows that step, so the fresh actor's first actions come after it."""
+    phase, state = start(Explorer(warmup="pretrained"))
+    state = jax.tree.map(lambda leaf: leaf[None], state)
+    after, clock, _ = phases.make_chunk(3)(phase, tiny.online_shared(2 * ENVS), state, Clock.zero())
+    done = np.asarray(after.buffer.data.action[0, :, 0])
+    np.testing.assert_allclose(done[: 2 * ENVS], 0.5, atol=1e-3)
+    assert np.std(done[2 * ENVS : 3 * ENVS]) > 0.1
+    assert int(clock.updates) == 2 * phase.updates

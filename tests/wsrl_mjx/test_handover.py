@@ -73,6 +73,9 @@ def test_what_is_the_algorithms_own_goes_on_where_it_goes_on_itself(name: str) -
     assert equal(getattr(state, own), getattr(trained(name), own)) and equal(sac, old)
     _, _, _, state = hand_over(HandOver(critics=False), name, name)
     assert equal(getattr(state, own), getattr(trained(name, seed=5), own))
+    _, _, _, state = hand_over(HandOver(optimizers=False), name, name)
+    assert equal(getattr(state, own).params, getattr(trained(name), own).params)
+    assert no_moments(getattr(state, own)) and not no_moments(getattr(trained(name), own))
 
 
 def test_another_algorithm_brings_its_own_part() -> None:

@@ -59,8 +59,8 @@ def test_it_ends_and_a_resumed_run_is_the_straight_one(arm: str, tmp_path: Path)
     for one, other in zip(jax.tree.leaves(straight.last), jax.tree.leaves(resumed.last), strict=True):
         np.testing.assert_array_equal(one, other)
     rows = read_metrics(tmp_path / "straight")
-    assert [row[:4] for row in rows if row.phase == "online"] == [
-        row[:4] for row in read_metrics(tmp_path / "cut") if row.phase == "online"
+    assert [row for row in rows if row.phase == "online"] == [
+        row for row in read_metrics(tmp_path / "cut") if row.phase == "online"
     ]
     assert (tmp_path / "straight" / "summary.json").is_file()
     updates = values(rows, "online", "actor/loss")
@@ -95,3 +95,19 @@ def check_data(arm: str, straight: Watched, resumed: Watched) -> None:
         assert not any(leaf.is_deleted() for leaf in jax.tree.leaves(straight.loaded))
     else:
         assert straight.loaded is None or all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.loaded))
+
+
+@pytest.mark.parametrize("rows", [8, 12])
+def test_as_many_offline_rows_begin_the_buffer_as_were_asked_for(rows: int, tmp_path: Path) -> None:
+    """Through the programs of the same workshop: the number of rows is part of the switch's."""
+
+    class Switched(Watched):
+        def _switch(self, pretrained: Any) -> Any:
+            self.rows = np.asarray(super()._switch(pretrained).buffer.data.valid)
+            raise CutOffError
+
+    config = settings(num_seeds=1, warmup_source="data", warmup_steps=rows)
+    run = Switched(config, RunOptions(tmp_path / "run", tmp_path / "cache"))
+    with pytest.raises(CutOffError):
+        run.train()
+    assert run.rows.sum() == run.rows[:, :rows].sum() == rows

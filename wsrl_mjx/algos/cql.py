@@ -85,8 +85,10 @@ class CQL(struct.PyTreeNode):
             q = ensemble.evaluate(self.sac.critic, params, batch.obs, batch.action)  # [E, B]
             chosen = jax.tree.map(lambda leaf: leaf[subset], params)
             obs = jnp.broadcast_to(batch.obs, (*action.shape[:-1], batch.obs.shape[-1]))
-            q_sampled = ensemble.evaluate(self.sac.critic, chosen, obs, action)  # [2, K, B]
-            q_sampled, below = self._floor(jnp.moveaxis(q_sampled, 1, -1), floor)  # [2, B, K]
+            q_sampled = ensemble.evaluate(self.sac.critic, chosen, obs, action)  # [target_subset, K, B]
+            q_sampled = jnp.moveaxis(q_sampled, 1, -1)  # [target_subset, B, K]
+            below = self._below(q_sampled, batch)
+            q_sampled = self._floored(q_sampled, floor)
             if not self.importance_sampling:  # the data's own action is then one of the samples
                 q_sampled = jnp.concatenate([q_sampled, q[subset][..., None]], axis=-1)
             soft_max = losses.cql_log_sum_exp(q_sampled, log_density, self.importance_sampling)
@@ -100,7 +102,7 @@ class CQL(struct.PyTreeNode):
         metrics |= {
             "cql/gap": Average.of(gap),
             "cql/alpha": Average.of(alpha),
-            "cql/below_floor": Average.of(losses.masked_mean(below, batch.valid)),
+            "cql/below_floor": below,
         }
         state = state.replace(sac=self.sac.move_critic(state.sac, critic))
         return self._update_alpha(state, gap), metrics
@@ -117,13 +119,23 @@ class CQL(struct.PyTreeNode):
         log_density = jnp.concatenate([log_uniform, log_here, log_after])
         return jax.lax.stop_gradient((action, log_density.T))
 
-    def _floor(self, q: jax.Array, floor: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        """Floors the policy actions' values of `q` [E, B, 3n]; returns them and the share below, [B]."""
+    def _floored(self, q: jax.Array, floor: jax.Array | None) -> jax.Array:
+        """Returns `q` [E, B, 3n] with the policy actions' values raised to `floor` [B]."""
         if floor is None:
-            return q, jnp.zeros(q.shape[1])
+            return q
         n = self.sampled_actions
-        lifted, below = losses.calibrate(q[..., n:], floor)
-        return jnp.concatenate([q[..., :n], lifted], axis=-1), jnp.sum(below, axis=-1) / q.shape[-1]
+        return jnp.concatenate([q[..., :n], losses.calibrate(q[..., n:], floor)], axis=-1)
+
+    def _below(self, q: jax.Array, batch: Transition) -> Average:
+        """Returns the share of the policy actions' values of `q` [E, B, 3n] below the return from there on.
+
+        Where that return is known: not in an episode that has not ended, nor in data without it.
+        """
+        if batch.mc_return is None:
+            return Average.zero()
+        below = jnp.mean(q[..., self.sampled_actions :] < batch.mc_return[None, :, None], axis=(0, 2))
+        known = batch.valid * jnp.isfinite(batch.mc_return)
+        return Average.of(losses.masked_mean(below, known), jnp.sum(known))
 
     def _alpha(self, state: CQLState) -> jax.Array:
         if state.multiplier is None:

@@ -122,15 +122,26 @@ class SAC(struct.PyTreeNode):
 
         i runs over a random subset of the target critics, j over `backup_actions` samples of the policy.
         """
+        _, value = self._candidates(state, batch.next_obs, key)
+        return losses.td_target(batch.reward, batch.terminated, jnp.max(value, axis=0), self.discount)
+
+    def best_action(self, state: SACState, obs: jax.Array, key: Key) -> jax.Array:
+        """Returns the actions [B, A] whose values a target takes: the best of `backup_actions` samples."""
+        action, value = self._candidates(state, obs, key)
+        best = jnp.argmax(value, axis=0)[None, :, None]
+        return jnp.take_along_axis(action, best, axis=0)[0]
+
+    def _candidates(self, state: SACState, obs: jax.Array, key: Key) -> tuple[jax.Array, jax.Array]:
+        """Returns samples [K, B, A] of the policy at `obs` [B, O], and what a target says of each, [K, B]."""
         key_action, key_subset = jax.random.split(key)
-        policy = self.policy(state.actor.params, batch.next_obs)
-        action, log_prob = policy.sample(key_action, (self.backup_actions,))  # [K, B, A], [K, B]
+        policy = self.policy(state.actor.params, obs)
+        action, log_prob = policy.sample(key_action, (self.backup_actions,))
         critics = ensemble.choose(state.target_critic, self.ensemble_size, self.target_subset, key_subset)
-        obs = jnp.broadcast_to(batch.next_obs, (*action.shape[:-1], batch.next_obs.shape[-1]))
-        value = jnp.min(ensemble.evaluate(self.critic, critics, obs, action), axis=0)  # [K, B]
+        obs = jnp.broadcast_to(obs, (*action.shape[:-1], obs.shape[-1]))
+        value = jnp.min(ensemble.evaluate(self.critic, critics, obs, action), axis=0)
         if self.entropy_backup:
             value = value - jax.nn.softplus(state.temperature.params) * log_prob
-        return losses.td_target(batch.reward, batch.terminated, jnp.max(value, axis=0), self.discount)
+        return action, value
 
     def regress(self, state: SACState, batch: Transition, target: jax.Array) -> tuple[SACState, Metrics]:
         """Takes one step of all critics towards `target` [B], or each its own [E, B]; the targets follow."""
