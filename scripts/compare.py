@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tyro
 
-from wsrl_mjx import comparison, measurements, panels
+from wsrl_mjx import comparison, measurements, panels, rankings
 from wsrl_mjx.comparison import Arm
 from wsrl_mjx.validation import choose
 
@@ -39,6 +39,8 @@ class Arguments:
     """The runs are steps of one quantity: give them colours in an order."""
     profile: bool = False
     """Draw the performance profile too: the share of runs that end above each score (<out>-profile)."""
+    aggregate: bool = False
+    """Draw the interquartile mean of the score over all environments too (<out>-all)."""
     improvement: bool = False
     """Draw the probability that the first label ends above each other (<out>-improvement)."""
 
@@ -91,14 +93,18 @@ def draw(arms: list[Arm], arguments: Arguments) -> list[Path]:
     """Draws the figures asked for and returns where they are.
 
     Raises:
-        ValueError: see `panels`.
+        ValueError: see `panels` and `rankings`.
     """
     out, title = arguments.out, arguments.title
     figures = {out: panels.figure(arms, title, arguments.panels, arguments.ordered)}
     if arguments.profile:
-        figures[out.with_stem(f"{out.stem}-profile")] = panels.profile_figure(arms, title, arguments.ordered)
+        figures[out.with_stem(f"{out.stem}-profile")] = rankings.profile_figure(
+            arms, title, arguments.ordered
+        )
+    if arguments.aggregate:
+        figures[out.with_stem(f"{out.stem}-all")] = rankings.aggregate_figure(arms, title, arguments.ordered)
     if arguments.improvement:
-        figures[out.with_stem(f"{out.stem}-improvement")] = panels.improvement_figure(arms, title)
+        figures[out.with_stem(f"{out.stem}-improvement")] = rankings.improvement_figure(arms, title)
     for path, figure in figures.items():
         figure.savefig(path, dpi=panels.DPI)
     return list(figures)

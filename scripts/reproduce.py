@@ -44,9 +44,10 @@ class Command:
     """Environments, each with a row in the figure; unset: pointmaze-large, or three mazes in the heat map."""
     set: tuple[str, ...] = ()
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
-    offline_steps: tuple[int, ...] = (3000, 6000, 12_000)
-    """The lengths of pretraining in when_warmup_matters, in gradient steps."""
-    success_shares: tuple[float | Literal["all"], ...] = ("all",)
+    offline_steps: tuple[int, ...] = ()
+    """The lengths of pretraining in when_warmup_matters, in gradient steps; unset: a half, one and two of the
+    preset's."""
+    success_shares: tuple[float | Literal["all"], ...] = ("all", 0.02, 0.1)
     """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
     data as it is rolled out."""
     arms: tuple[str, ...] = ()
@@ -62,6 +63,11 @@ class Command:
     def worlds(self) -> tuple[str, ...]:
         """The environments, given or not."""
         return self.envs or (MAZES if self.figure == HEAT_MAP else ("pointmaze-large",))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of pretraining in the heat map, given or not."""
+        return self.offline_steps or figure_runs.lengths(self.worlds[0], self.preset)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -96,9 +102,11 @@ def check(command: Command) -> None:
         ValueError: an unknown world, one without success in the heat map, a value given twice, a cache that
             is no folder, or an out where nothing can be written.
     """
+    for name in command.worlds:
+        check_env(name)
     lists = {
         "envs": command.worlds,
-        "offline_steps": command.offline_steps,
+        "offline_steps": command.lengths,
         "success_shares": command.success_shares,
     }
     for name, values in lists.items():
@@ -109,7 +117,6 @@ def check(command: Command) -> None:
             f"success_shares is for {HEAT_MAP}; {command.figure} takes --set success_share=VALUE"
         )
     for name in command.worlds:
-        check_env(name)
         reference = envs.make(name).reference if command.figure == HEAT_MAP else None
         if command.figure == HEAT_MAP and (reference is None or not reference.of_success):
             raise ValueError(f"envs must be worlds that are scored by success, the mazes, got {name!r}")
@@ -145,7 +152,7 @@ def request(command: Command) -> Request:
         command.worlds,
         command.num_seeds,
         settings(command),
-        command.offline_steps,
+        command.lengths,
         tuple(AS_ROLLED_OUT if share == "all" else float(share) for share in command.success_shares),
     )
 

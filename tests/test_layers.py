@@ -39,6 +39,7 @@ LAYERS: list[set[str]] = [
     {"presets", "catalog", "recipes", "maze_view", "curves", "diagnostics"},
     {"pretrained", "plan", "maze_picture", "evaluation", "comparison"},
     {"panels", "measurements"},
+    {"rankings"},
     {"report", "sharing", "offline_data"},
     {"policies", "run"},
     {"experiments"},

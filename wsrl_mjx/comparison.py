@@ -16,7 +16,7 @@ from wsrl_mjx.curves import Curve, curve, of_point
 from wsrl_mjx.run_folder import Row, read_config, read_metrics
 from wsrl_mjx.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
 
-MOMENTS = ("pretrained", "lowest", "final", "area")  # of a curve of scores, a number a seed
+MOMENTS = ("at switch", "lowest", "final", "area")  # of a curve of scores, a number a seed
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Arm:
         The area is that under the curve, divided by its length: the mean score over all online steps.
         """
         steps, scores = self.scores()
-        if name == "pretrained":
+        if name == "at switch":
             return scores[0]
         if name == "lowest":
             return scores[steps > 0].min(axis=0)

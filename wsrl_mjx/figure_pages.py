@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsrl_mjx import comparison, experiments, measurements, panels, warmup_map
+from wsrl_mjx import comparison, experiments, measurements, panels, rankings, warmup_map
 from wsrl_mjx.comparison import Arm
 from wsrl_mjx.experiments import Job
 from wsrl_mjx.figure_runs import Plan, Request, settings, text
@@ -32,9 +32,11 @@ def write(request: Request, plan: Plan, folder: Path) -> list[Path]:
     headline = f"{figure.question} ({title})"
     pictures = {request.figure: panels.figure(arms, headline, drawn, figure.ordered)}
     if figure.ranked and all(arm.unit != "return" for arm in arms):
-        pictures[f"{request.figure}-profile"] = panels.profile_figure(arms, title)
+        pictures[f"{request.figure}-profile"] = rankings.profile_figure(arms, title)
+    if figure.ranked and rankings.can_be_aggregated(arms):
+        pictures[f"{request.figure}-all"] = rankings.aggregate_figure(arms, title)
     if figure.ranked and comparison.improvements(arms):
-        pictures[f"{request.figure}-improvement"] = panels.improvement_figure(arms, title)
+        pictures[f"{request.figure}-improvement"] = rankings.improvement_figure(arms, title)
     for name, picture in pictures.items():
         picture.savefig(own / f"{name}.png", dpi=panels.DPI)
     table, curves, page = (own / f"{request.figure}{end}" for end in (".csv", "-curves.csv", ".md"))
@@ -111,7 +113,7 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
         rows.append(f"| {arm.label} | `{arm.method}` | {changes} |")
     parts = [
         "\n".join(rows),
-        "Scores after pretraining, at the lowest point after the switch, at the end, and on average over "
+        "Scores at the switch, at the lowest point after it, at the end, and on average over "
         "all online steps (area): means and interquartile means (IQM), with 95 % bootstrap intervals.",
         comparison.markdown(comparison.table(arms)),
     ]

@@ -15,7 +15,7 @@ from wsrl_mjx.figures import ARMS, FIGURES, HEAT_MAP, FigureArm, Times
 from wsrl_mjx.presets import preset_config, resolve_preset
 from wsrl_mjx.validation import choose
 
-MAP_STEPS = 10_000  # online, of a cell of the heat map
+LENGTHS = (Times(0.5), Times(1.0), Times(2.0))  # of pretraining in the heat map
 DEFAULT = "wsrl"  # the arm that others can come out as: WSRL from Cal-QL, or with the preset's own warmup
 
 
@@ -61,10 +61,8 @@ class Request:
         if self.changes:
             words += ["--set", *(f"{name}={text(value)}" for name, value in self.changes.items())]
         if self.figure == HEAT_MAP:
-            words += ["--offline-steps", *map(str, self.lengths)]
-            if self.shares != (warmup_map.AS_ROLLED_OUT,):
-                shares = ["all" if share is warmup_map.AS_ROLLED_OUT else str(share) for share in self.shares]
-                words += ["--success-shares", *shares]
+            shares = ["all" if share is warmup_map.AS_ROLLED_OUT else str(share) for share in self.shares]
+            words += ["--offline-steps", *map(str, self.lengths), "--success-shares", *shares]
         return shlex.join(["python", "scripts/reproduce.py", *words])
 
 
@@ -91,8 +89,7 @@ def plan(request: Request) -> Plan:
         ValueError: a value that cannot work; the message names the field and the arm.
     """
     if request.figure == HEAT_MAP:
-        changes = {"online_steps": MAP_STEPS, **request.changes}
-        arms = warmup_map.arms(request.grid, changes)
+        arms = warmup_map.arms(request.grid, request.changes)
         return Plan([Planned(arm.name, arm.job(request.preset, request.num_seeds)) for arm in arms], {})
     runs: list[Planned] = []
     left_out: dict[str, str] = {}
@@ -151,17 +148,28 @@ def _job(name: str, env: str, request: Request) -> Job:
     return experiments.Arm(run_name(env, name), env, own).job(request.preset, request.num_seeds)
 
 
+def lengths(env: str, preset: str) -> tuple[int, ...]:
+    """Returns the lengths of pretraining in the heat map: a half, one and two of the preset's."""
+    config = preset_config(resolve_preset(preset), env)
+    return tuple(_steps(length, "offline_steps", config) for length in LENGTHS)
+
+
 def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
     """Returns all settings of an arm, with relative steps worked out."""
     base = replace_flat(preset_config(resolve_preset(request.preset), env, arm.method), dict(request.changes))
-    defaults, chunk = flat_fields(base), base.evaluation.chunk_steps
-    count = lambda name, value: max(1, round(value.factor * defaults[name] / chunk)) * chunk
     own = {
-        name: count(name, value) if isinstance(value, Times) else value for name, value in arm.changes.items()
+        name: _steps(value, name, base) if isinstance(value, Times) else value
+        for name, value in arm.changes.items()
     }
     if own.get("true_value_states") and not _restartable(env):
         own["true_value_states"] = 0
-    return defaults | own
+    return flat_fields(base) | own
+
+
+def _steps(times: Times, name: str, config: Config) -> int:
+    """Returns a multiple of the config's steps of that name, in whole chunks."""
+    chunk = config.evaluation.chunk_steps
+    return max(1, round(times.factor * flat_fields(config)[name] / chunk)) * chunk
 
 
 @cache

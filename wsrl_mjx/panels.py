@@ -1,4 +1,4 @@
-"""Pictures of runs side by side: curves with intervals over seeds, performance profiles, improvements."""
+"""Pictures of runs side by side: curves over the steps since the switch, with intervals over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, LogFormatter
 
-from wsrl_mjx.comparison import Arm, by_label, environments, improvements
-from wsrl_mjx.statistics import mean_interval, performance_profile
+from wsrl_mjx.comparison import Arm, by_label, environments
+from wsrl_mjx.statistics import mean_interval
 
 DPI = 150
 # A method has its colour in every picture; arms that differ in something else take them in this order.
@@ -245,61 +245,3 @@ def spread(places: np.ndarray, gap: float) -> np.ndarray:
     moved = np.empty(len(places))
     moved[order] = np.clip(apart, 0.0, max(0.0, 1.0 - gap * (len(places) - 1))) + steps
     return moved
-
-
-def profile_figure(arms: Sequence[Arm], title: str, ordered: bool = False) -> Figure:
-    """Returns the share of runs that end above each score, with pointwise 95 % intervals.
-
-    Raises:
-        ValueError: an environment without a score of 0 to 100.
-    """
-    without = sorted({arm.world for arm in arms if arm.unit == "return"})
-    if without:
-        raise ValueError(f"a performance profile needs scores of 0 to 100; {', '.join(without)} has none")
-    units = {arm.unit for arm in arms}
-    with mpl.rc_context(STYLE):
-        drawn = Figure(figsize=(6.8, 3.4), layout="constrained")
-        axes = drawn.subplots()
-        ends = [scores for arm in arms for scores in arm.moment("final")]
-        thresholds = np.linspace(min(0.0, *ends), max(100.0, *ends), 201)
-        for (label, own), look in zip(by_label(arms).items(), looks_of(arms, ordered).values(), strict=True):
-            value, low, high = performance_profile([arm.moment("final") for arm in own], thresholds)
-            axes.step(thresholds, value, color=look.color, linestyle=look.line, linewidth=1.6, label=label)
-            axes.fill_between(thresholds, low, high, color=look.color, alpha=0.16, linewidth=0, step="pre")
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_xlabel(f"final score, {units.pop() if len(units) == 1 else '0 to 100'}")
-        axes.set_ylabel("share of runs above it")
-        drawn.legend(loc="outside right center")
-        drawn.suptitle(title, fontsize=10)
-    return drawn
-
-
-def improvement_figure(arms: Sequence[Arm], title: str) -> Figure:
-    """Returns the probability that a run of the first label ends above one of each other.
-
-    Raises:
-        ValueError: there is no other label with an environment in common.
-    """
-    found = improvements(arms)
-    if not found:
-        raise ValueError("the probability of improvement compares two methods or more, got one")
-    looks, first = looks_of(arms), arms[0].label
-    with mpl.rc_context(STYLE):
-        drawn = Figure(figsize=(5.2, 1.2 + 0.36 * len(found)), layout="constrained")
-        axes = drawn.subplots()
-        for place, (label, (value, low, high)) in enumerate(found.items()):
-            axes.barh(place, high - low, left=low, height=0.5, color=looks[label].color, alpha=0.35)
-            axes.plot(
-                [value, value],
-                [place - 0.25, place + 0.25],
-                clip_on=False,
-                color=looks[label].color,
-                linewidth=2,
-            )
-        axes.axvline(0.5, color=GREY, linestyle="--", linewidth=0.8)
-        axes.set_yticks(range(len(found)), list(found))
-        axes.set_ylim(len(found) - 0.5, -0.5)
-        axes.set_xlim(0.0, 1.02)
-        axes.set_xlabel(f"P({first} ends above), with 95 % intervals")
-        drawn.suptitle(title, fontsize=10)
-    return drawn

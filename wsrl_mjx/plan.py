@@ -23,7 +23,7 @@ def show(
 ) -> None:
     """Prints phases and memory; `rows_of_data` is None where nobody knows it."""
     agent = config.agent
-    rows = _phases(config, rows_of_data)
+    rows = phases(config, rows_of_data)
     seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"
     if config.points:
         seeds = f"{len(config.points)} grid points x {seeds} side by side"
@@ -76,7 +76,7 @@ def check_memory(
     )
 
 
-def _phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
+def phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     """Returns a line for each phase that there is: its name, how many of what, and how."""
     offline, online = config.offline, config.online
     rows = []
@@ -91,6 +91,7 @@ def _phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
         fate = "then the data stays" if config.keeps_data else "then the data is dropped"
         how = f"{offline.offline_algo}, batch {offline.offline_batch_size}, {fate}"
         rows.append(["pretraining", f"{offline.offline_steps:,}", "gradient steps", how])
+        rows.append(["switch", "", "", _switch(config)])
     rows.append(["warmup", f"{config.first_update:,}", "env steps", _warmup(config)])
     kept = ""
     if online.offline_share:
@@ -100,6 +101,21 @@ def _phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     how = f"{online.online_algo}, {online.utd:g} critic updates a step, batch {online.batch_size}{kept}"
     rows.append(["fine-tuning", f"{online.online_steps - config.first_update:,}", "env steps", how])
     return rows
+
+
+def _switch(config: Config) -> str:
+    """Returns what of the pretrained agent goes on."""
+    online = config.online
+    kept = {
+        "actor": online.init_actor == "pretrained",
+        "critics": online.init_critics == "pretrained" and config.offline.offline_algo != "bc",
+        "temperature": online.keep_temperature,
+        "optimizer states": online.keep_optimizers,
+    }
+    goes_on = ", ".join(name for name, goes in kept.items() if goes) or "nothing"
+    fresh = [name for name, goes in kept.items() if not goes]
+    because = " (BC trains none)" if "critics" in fresh and config.offline.offline_algo == "bc" else ""
+    return f"{goes_on} go on" + (f"; fresh: {', '.join(fresh)}{because}" if fresh else "")
 
 
 def _warmup(config: Config) -> str:

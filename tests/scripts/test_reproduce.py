@@ -56,8 +56,9 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     scores = {"pretrained": {"score": 0.0}, "final": {"score": 50.0}}
-    small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "offline_steps": (3000,)}
-    for _, job in figure_runs.plan(reproduce.request(reproduce.Command(FIGURE, **small))).runs:
+    small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "success_shares": ("all",)}
+    one = reproduce.Command(FIGURE, **small, offline_steps=(400,))
+    for _, job in figure_runs.plan(reproduce.request(one)).runs:
         folder = open_folder(job.config, tmp_path / "runs" / job.name, resume=False)
         done = {
             "online_steps": job.config.online.online_steps,
@@ -67,7 +68,7 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
         folder.write_json("summary.json", done)
     arguments = ["--preset", "smoke", "--out", str(tmp_path), "--envs", "pointmaze-umaze", "--draw"]
     reproduce.main([FIGURE, *arguments])
-    assert "2 of 6 runs drawn" in capfd.readouterr().out
+    assert "2 of 18 runs drawn" in capfd.readouterr().out  # three lengths, three shares, two arms
     with pytest.raises(SystemExit):
         reproduce.main([FIGURE, *arguments, "--num-seeds", "3"])
     assert "num_seeds: the run has 8, now 3" in capfd.readouterr().err
@@ -76,12 +77,11 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3
     page = (own / f"{FIGURE}.md").read_text()
     assert (
-        "| pointmaze-umaze | as rolled out | 900 | 3,000 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |"
+        "| pointmaze-umaze | as rolled out | 900 | 400 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |"
         in page
     )
-    assert (
-        f"reproduce.py {FIGURE} --preset smoke --num-seeds 8 --envs pointmaze-umaze --offline-steps" in page
-    )
+    assert f"reproduce.py {FIGURE} --preset smoke --num-seeds 8 --envs pointmaze-umaze " in page
+    assert "--offline-steps 200 400 800 --success-shares all 0.02 0.1\n" in page
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,19 @@ class Finished:
         self.carried_out.append(folder.path.name)
 
 
-def test_figures_run_what_is_not_finished_and_share_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What every call has in common; runs come to their end at once, and pretrainings have no arrays."""
     monkeypatch.setattr(experiments, "Run", Finished)
+    monkeypatch.setattr(experiments.pretrained, "is_kept", experiments.is_finished)
     monkeypatch.setattr(Finished, "carried_out", [])
-    arguments = ["--preset", "smoke", "--num-seeds", "2", "--envs", "pointmaze-umaze", "--out", str(tmp_path)]
-    arguments += ["--cache-dir", str(tmp_path / "cache")]
+    small = ["--preset", "smoke", "--num-seeds", "2", "--envs", "pointmaze-umaze"]
+    return [*small, "--out", str(tmp_path), "--cache-dir", str(tmp_path / "cache")]
+
+
+def test_figures_run_what_is_not_finished_and_share_it(
+    arguments: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     reproduce.main(["warmup", *arguments])
     said = capfd.readouterr().out
     assert "run 2 of 2: pointmaze-umaze-wsrl-warmup-0 (1 not finished yet, about 0 s left)" in said
@@ -167,12 +173,8 @@ def test_shares_of_successes_reach_the_runs_and_the_command() -> None:
 
 
 def test_only_the_arms_that_are_asked_for_are_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    arguments: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(experiments, "Run", Finished)
-    monkeypatch.setattr(Finished, "carried_out", [])
-    arguments = ["--preset", "smoke", "--num-seeds", "2", "--envs", "pointmaze-umaze", "--out", str(tmp_path)]
-    arguments += ["--cache-dir", str(tmp_path / "cache"), "--arms", "sac", "wsrl"]
-    reproduce.main(["no_retention", *arguments])
+    reproduce.main(["no_retention", *arguments, "--arms", "sac", "wsrl"])
     assert Finished.carried_out == ["pointmaze-umaze-wsrl", "pointmaze-umaze-sac"]
     assert "2 of 6 runs drawn: " in capfd.readouterr().out

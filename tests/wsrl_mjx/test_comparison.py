@@ -49,7 +49,7 @@ def test_moments_are_of_each_seed(tmp_path: Path) -> None:
     one = arm(tmp_path / "one", "a")
     found = {name: one.moment(name).tolist() for name in comparison.MOMENTS}
     # The area of the first seed is half of the second thousand steps; of the other a quarter of all.
-    assert found == {"pretrained": [0, 50], "lowest": [0, 0], "final": [100, 50], "area": [25, 25]}
+    assert found == {"at switch": [0, 50], "lowest": [0, 0], "final": [100, 50], "area": [25, 25]}
 
 
 def test_the_table_says_where_runs_start_fall_and_end(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_table_says_where_runs_start_fall_and_end(tmp_path: Path) -> None:
     value, low, high = line.estimates["final"]
     assert (value, low, high) == (75.0, 50.0, 100.0)
     header, _, row = comparison.markdown([line]).splitlines()
-    assert header.startswith("| arm | env | seeds | online steps | pretrained | lowest | final | area |")
+    assert header.startswith("| arm | env | seeds | online steps | at switch | lowest | final | area |")
     assert row == (
         "| mine | pointmaze-umaze | 2 | 2,000 | 25 [0, 50] | 0 [0, 0] | 75 [50, 100] | 25 [25, 25] | "
         "75 [50, 100] | 25 [25, 25] |"
@@ -75,7 +75,7 @@ def test_a_method_has_a_line_over_all_environments(tmp_path: Path) -> None:
     *_, last = lines = comparison.table(arms)
     assert [(line.arm, line.env) for line in lines[2:]] == [("one", "pointmaze-umaze"), ("both", "all 2")]
     assert last.seeds == 4 and last.estimates["final IQM"].value == (25.0 + 50.0) / 2.0
-    assert "pretrained" not in last.estimates
+    assert "at switch" not in last.estimates
     assert (
         comparison.markdown([last]).splitlines()[2].startswith("| both | all 2 | 4 | 2,000 |  |  |  |  | 38")
     )

@@ -168,8 +168,8 @@ def test_a_figure_is_written_with_its_table_and_page(tmp_path: Path) -> None:
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files[:3])
     assert len(files[3].read_text().splitlines()) == 4
     curves = files[4].read_text().splitlines()
-    assert curves[0] == "arm,env,unit,step,seed,score,held_out/q" and len(curves) == 1 + 3 * 6
-    assert curves[1] == 'WSRL,pointmaze-umaze,"success rate, %",0,0,0,-2'
+    assert curves[0].endswith(",unit,step,seed,score,held_out/q,eval/return") and len(curves) == 1 + 3 * 6
+    assert curves[1] == 'WSRL,pointmaze-umaze,wsrl,false,5000,"success rate, %",0,0,0,-2,0'
     page = files[5].read_text()
     assert "| WSRL | pointmaze-umaze | -2.5 [-3, -2] | -1.5 [-2, -1] |" in page
     command = "python scripts/reproduce.py no_retention --preset smoke --num-seeds 2 --envs pointmaze-umaze"

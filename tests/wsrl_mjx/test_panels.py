@@ -72,7 +72,7 @@ def test_many_panels_are_wrapped(tmp_path: Path) -> None:
     names = [panel.name for panel in panels.PANELS[1:] if panel.name != "value/q"]
     curves = CURVES | {name: {0: (1.0, 1.0), 2000: (2.0, 3.0)} for name in names}
     drawn = panels.figure([arm(tmp_path / "run", curves=curves)], "")
-    assert [axes.get_visible() for axes in drawn.axes] == [True] * 12
+    assert [axes.get_visible() for axes in drawn.axes] == [True] * 13 + [False] * 3
     assert drawn.axes[3].get_yscale() == "log"
 
 
@@ -111,26 +111,6 @@ def test_arms_of_one_method_have_different_colours_and_steps_of_a_quantity_an_or
 )
 def test_labels_are_moved_apart_as_little_as_need_be(places: list[float], expected: list[float]) -> None:
     np.testing.assert_allclose(spread(np.array(places), 0.1), expected, atol=1e-6)
-
-
-def test_a_profile_shows_the_share_of_runs_above_each_score(tmp_path: Path) -> None:
-    (axes,) = panels.profile_figure([arm(tmp_path / "run")], "title").axes
-    scores, shares = axes.lines[0].get_xydata().T
-    np.testing.assert_allclose(shares[scores < 50.0], 1.0)  # the two runs end at 50 and 100
-    np.testing.assert_allclose(shares[(scores >= 50.0) & (scores < 100.0)], 0.5)
-    assert axes.get_xlabel() == "final score, success rate, %"
-    plain = arm(tmp_path / "plain", env="ant-direction")
-    with pytest.raises(ValueError, match="needs scores of 0 to 100; ant-direction has none"):
-        panels.profile_figure([plain], "")
-
-
-def test_improvements_are_drawn_with_their_labels(tmp_path: Path) -> None:
-    arms = [arm(tmp_path / name) for name in ("mine", "yours", "theirs")]
-    (axes,) = panels.improvement_figure(arms, "title").axes
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["yours", "theirs"]
-    np.testing.assert_allclose(axes.lines[0].get_xdata(), [0.5, 0.5])
-    with pytest.raises(ValueError, match="compares two methods or more, got one"):
-        panels.improvement_figure(arms[:1], "")
 
 
 def test_nothing_cannot_be_drawn() -> None:

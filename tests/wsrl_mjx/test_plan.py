@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from wsrl_mjx import catalog, dataset, groups, phases, plan, recipes
 from wsrl_mjx.config import Config, DataConfig, replace_flat
 from wsrl_mjx.console import Console
-from wsrl_mjx.presets import PRESETS
+from wsrl_mjx.presets import PRESETS, preset_config
 from wsrl_mjx.run import Run, RunOptions
 from wsrl_mjx.types import Clock
 
@@ -79,6 +79,30 @@ def test_a_card_without_a_size_leaves_it_unknown(shown: Any, workplace: Path) ->
     path = workplace / "data" / "card.json"
     path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "transitions"}))
     assert data_line(shown("data"))[1] == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "actor, critics, temperature, optimizer states go on"),
+        (
+            {"init_actor": "fresh", "keep_temperature": False},
+            "critics, optimizer states go on; fresh: actor, temperature",
+        ),
+        (
+            {"offline_algo": "bc"},
+            "actor, temperature, optimizer states go on; fresh: critics (BC trains none)",
+        ),
+    ],
+)
+def test_the_plan_says_what_goes_on_at_the_switch(changes: dict[str, Any], words: str) -> None:
+    rows = plan.phases(replace_flat(Config(), changes), None)
+    assert [row[3] for row in rows if row[0] == "switch"] == [words]
+
+
+def test_without_a_pretraining_there_is_no_switch() -> None:
+    rows = plan.phases(preset_config("smoke", "hopper", "sac"), None)
+    assert [row[0] for row in rows] == ["warmup", "fine-tuning"]
 
 
 def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_works_with_less(
