@@ -165,6 +165,25 @@ def test_a_non_finite_state_or_action_hurts_its_own_environment_alone(name: str)
     jax.tree.map(lambda a, b: np.testing.assert_array_equal(a[:, others], b[:, others]), healthy, sick)
 
 
+def test_a_restart_goes_on_as_what_was_seen_there(name: str) -> None:
+    """The next observation and reward, of gentle steps: no velocity is beyond what is observed of it."""
+    subject, before = compiled(name), 5
+    if not getattr(subject.env, "restartable", False):
+        with pytest.raises(ValueError, match="cannot be restarted from an observation"):
+            subject.env.at(jnp.zeros(subject.env.obs_size), jax.random.key(0))
+        return
+    run = play(name, scale=0.1)
+    keys = jax.random.split(jax.random.key(1), COUNT)
+    states = jax.jit(jax.vmap(subject.env.at))(run.seen.obs[before], keys)
+    np.testing.assert_array_equal(states.obs, run.seen.obs[before])
+    _, again = subject.roll(states, jnp.roll(run.actions, -before - 1, axis=0))
+    going = ~(run.seen.terminated | run.seen.truncated)[: before + 2].any(axis=0)
+    assert going.any()
+    for field in ("obs", "reward"):
+        expected, found = getattr(run.seen, field)[before + 1], np.asarray(getattr(again, field)[0])
+        np.testing.assert_allclose(found[going], expected[going], rtol=1e-3, atol=1e-3)
+
+
 def test_nothing_is_traced_twice(name: str) -> None:
     subject, run = compiled(name), play(name)
     subject.roll(run.last, run.actions)
