@@ -15,7 +15,7 @@ import tyro
 import envs
 from wsrl_mjx import catalog, cli, comparison, experiments, hosts, members, plan, sweep, sweep_report
 from wsrl_mjx.cli import Command
-from wsrl_mjx.console import Console
+from wsrl_mjx.console import Console, counted
 from wsrl_mjx.hosts import Host
 from wsrl_mjx.run import open_folder, settings_of
 from wsrl_mjx.sweep import Part
@@ -162,8 +162,8 @@ def show(console: Console, parts: list[Part], folder: Path) -> None:
     console.table("Sweep", ["run", "held", "side by side", "seeds"], rows)
     count = sweep.programs(parts)
     console.say(
-        f"{len(parts)} run{'s' if len(parts) > 1 else ''} one after another, through {count} compiled "
-        f"program{'s' if count > 1 else ''} a phase; folder {folder}"
+        f"{counted(len(parts), 'run')} one after another, through {counted(count, 'compiled program')} "
+        f"a phase; folder {folder}"
     )
 
 

@@ -103,6 +103,11 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes % 60:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Returns a number of things as text, such as 1 seed or 2 seeds."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def size(count: float) -> str:
     """Returns a number of bytes as text, such as 52 MB."""
     for unit in ("B", "kB", "MB", "GB"):

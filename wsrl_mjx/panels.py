@@ -12,6 +12,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, LogFormatter
 
 from wsrl_mjx.comparison import Arm, by_label, environments
+from wsrl_mjx.console import counted
 from wsrl_mjx.statistics import mean_interval
 
 DPI = 150
@@ -169,7 +170,7 @@ def looks_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Look]:
 
 def _headline(title: str, arms: Sequence[Arm]) -> str:
     counts = sorted({len(arm.seeds) for arm in arms})
-    seeds = f"{counts[0]} seed{'s' if counts[0] > 1 else ''}" if len(counts) == 1 else "all seeds"
+    seeds = counted(counts[0], "seed") if len(counts) == 1 else "all seeds"
     note = f"mean of {seeds}, bands are 95 % bootstrap intervals"
     return f"{title}\n{note}" if title else note
 

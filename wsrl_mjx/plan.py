@@ -7,7 +7,7 @@ import jax
 from envs.base import Environment
 from wsrl_mjx import groups, members, recipes
 from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console, size
+from wsrl_mjx.console import Console, counted, size
 from wsrl_mjx.device_memory import device_bytes
 from wsrl_mjx.methods import METHODS
 from wsrl_mjx.recipes import Recipe
@@ -24,7 +24,7 @@ def show(
     """Prints phases and memory; `rows_of_data` is None where nobody knows it."""
     agent = config.agent
     rows = phases(config, rows_of_data)
-    seeds = f"{config.num_seeds} seed{'s' if config.num_seeds > 1 else ''}"
+    seeds = counted(config.num_seeds, "seed")
     if config.points:
         seeds = f"{len(config.points)} grid points x {seeds} side by side"
     world = " ".join([config.env, *config.env_options])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from envs.base import ReferenceScores
 from wsrl_mjx import comparison, maze_picture, panels
 from wsrl_mjx.config import Config
-from wsrl_mjx.console import Console, duration
+from wsrl_mjx.console import Console, counted, duration
 from wsrl_mjx.curves import curve, of_point
 from wsrl_mjx.members import Member
 from wsrl_mjx.methods import METHODS
@@ -37,7 +37,7 @@ def write(
     if looks:
         steps, scores = curve(rows, "online", "eval/score")
         success = dict(zip(steps.tolist(), scores.mean(axis=1).tolist(), strict=True))
-        drawn = maze_picture.draw(looks, success, f"{config.env}, {config.num_seeds} seed(s)")
+        drawn = maze_picture.draw(looks, success, f"{config.env}, {counted(config.num_seeds, 'seed')}")
         drawn.savefig(path / "maze.png", dpi=130)
         pictures.append("maze.png")
     RunFolder(path).write_json("summary.json", summary)  # last: where it is, the run is whole
@@ -137,7 +137,7 @@ def learning_curve(
 def _title(config: Config) -> str:
     return (
         f"{METHODS[config.method].title}: {config.env}, "
-        f"{config.data.dataset if config.needs_data else 'no'} data, {config.num_seeds} seed(s), "
+        f"{config.data.dataset if config.needs_data else 'no'} data, {counted(config.num_seeds, 'seed')}, "
         f"preset {config.preset}"
     )
 
@@ -149,7 +149,8 @@ def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, sc
     steps, values = curve(rows, "pretrain", name)
     online_steps, online = curve(rows, "online", name)
     before = (steps / max(config.offline.offline_steps, 1) - 1.0) * width
-    if name.startswith("eval/") and len(online_steps) and pretrained:  # the switch is its last point
+    goes_on = pretrained and config.online.init_actor == "pretrained"
+    if name.startswith("eval/") and len(online_steps) and goes_on:  # the switch is its last point
         before = np.append(before, 0.0)
         values = np.concatenate([values, online[:1]]) if values.size else online[:1]
     _draw_seeds(axes, before, scale(values), color, linestyle=":")
@@ -159,7 +160,7 @@ def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, sc
     top = axes.get_xaxis_transform()
     label = "warmup, fine-tuning" if config.online.warmup_steps else "fine-tuning"
     if pretrained:
-        axes.text(-0.02 * width, 1.01, "pretraining", transform=top, ha="right", fontsize=9, color=GREY)
+        axes.text(-0.5 * width, 1.01, "pretraining", transform=top, ha="center", fontsize=9, color=GREY)
         label = f"switch: {label}"
     axes.text(0.02 * width, 1.01, label, transform=top, ha="left", fontsize=9, color=GREY)
     axes.set_xlim(-width, config.online.online_steps)
