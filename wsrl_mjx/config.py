@@ -61,9 +61,9 @@ class OfflineConfig:
     cloning_weight: float = 0.0
     """Share of behaviour cloning in the pretraining actor's loss; 0 is the paper's CQL and Cal-QL."""
     offline_backup_actions: int = 10
-    """Next actions whose best value backs up the target; 1 turns the maximum off."""
+    """Next actions whose best value backs up CQL's and Cal-QL's targets, also online; 1: no maximum."""
     iql_expectile: float = 0.7
-    """Of the target critics' values that IQL's state value is; above 0.5."""
+    """Expectile of the target critics' values that IQL's state value regresses on; 0.5 is the mean."""
     iql_beta: float = 3.0
     """Inverse temperature of the advantages that weigh IQL's cloning."""
     awac_beta: float = 1.0
@@ -91,9 +91,9 @@ class OnlineConfig:
     replay_capacity: int = 1_000_000
     """Rows of the replay buffer, per seed."""
     backup_actions: int = 1
-    """Next actions whose best value backs up the online target; 1 turns the maximum off."""
+    """Next actions whose best value backs up the other algorithms' targets; 1: no maximum."""
     online_algo: OnlineAlgo = "sac"
-    """What goes on after the switch."""
+    """Whose losses fine-tune after the warmup; sac is WSRL."""
     online_cql_alpha: float | None = None
     """Weight of the conservative term online, for cql and calql; unset: cql_alpha."""
     warmup_source: WarmupSource = "policy"

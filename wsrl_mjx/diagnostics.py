@@ -16,7 +16,7 @@ from wsrl_mjx.replay import ReplayBuffer
 from wsrl_mjx.rollout import Act
 from wsrl_mjx.types import Key, Params, Transition
 
-ROWS = 1000  # drawn of a buffer
+DRAWN_ROWS = 1000  # of a buffer
 FORGOTTEN = 0.01  # a value is followed until its discount has fallen to this
 
 Values = dict[str, jax.Array]  # scalars by name
@@ -53,9 +53,9 @@ def judge_replay(
         key: for drawing.
     """
     key_replay, key_warmup, key_judge = jax.random.split(key, 3)
-    of_replay = replay.sample(buffer, key_replay, (ROWS,), jnp.maximum(inserted, 1))
+    of_replay = replay.sample(buffer, key_replay, (DRAWN_ROWS,), jnp.maximum(inserted, 1))
     count = jnp.clip(warmup_rows, 1, buffer.capacity)
-    of_warmup = replay.gather(buffer.data, jax.random.randint(key_warmup, (ROWS,), 0, count))
+    of_warmup = replay.gather(buffer.data, jax.random.randint(key_warmup, (DRAWN_ROWS,), 0, count))
     kept = (inserted >= warmup_rows) & (inserted <= buffer.capacity)
     current = judge(sac, agent, of_replay, key_judge, "replay")
     first = judge(sac, agent, of_warmup, key_judge, "warmup")
@@ -112,7 +112,8 @@ def true_value(
         """Returns what follows the first actions where `act` goes on, and how far the critics are above."""
         total, sound = _returns(env, act, starts, first, transform, sac.discount, steps, key_run)
         weight = sound.astype(jnp.float32)
-        estimated, true = losses.masked_mean(q, weight), losses.masked_mean(total, weight)
+        mean = lambda values: jnp.where(sound.any(), losses.masked_mean(values, weight), jnp.nan)
+        estimated, true = mean(q), mean(total)
         return {"value/q": estimated, f"value/{name}true": true, f"value/{name}gap": estimated - true}
 
     values = compare(sampled, "")

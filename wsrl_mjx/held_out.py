@@ -17,7 +17,7 @@ from wsrl_mjx.trajectories import Rows
 from wsrl_mjx.types import Transition
 
 SHARE = 0.02  # of the dataset's rows, in whole trajectories
-ROWS = 1000  # of these, kept to measure on
+RULER_ROWS = 1000  # of these, kept to measure on
 FILE = "held_out.npz"
 
 
@@ -44,9 +44,9 @@ def split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
 
 
 def choose(held: Transition, seed: int) -> Transition:
-    """Returns `ROWS` rows at random of those held out, so that every ruler has the same shape."""
+    """Returns `RULER_ROWS` rows at random of those held out, so that every ruler has the same shape."""
     count = len(held.reward)
-    index = np.random.default_rng(seed).choice(count, ROWS, replace=count < ROWS)
+    index = np.random.default_rng(seed).choice(count, RULER_ROWS, replace=count < RULER_ROWS)
     return jax.tree.map(lambda leaf: leaf[index], held)
 
 

@@ -36,7 +36,7 @@ def td_target(
 def critic_loss(
     q: Float[Array, "E B"], target: Float[Array, "*own B"], valid: Float[Array, " B"]
 ) -> Float[Array, ""]:
-    """Returns the mean squared TD error over ensemble and batch (docs/algorithms.md, WSRL online update).
+    """Returns the mean squared TD error over ensemble and batch (docs/algorithms.md, section 2.1).
 
     The target is one for all critics [B], or each has its own [E, B].
     """

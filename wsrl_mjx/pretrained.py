@@ -21,7 +21,7 @@ def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any
         {
             "env": env.fingerprint(),
             "data": catalog.identity(config.data, env, cache_dir),
-            "held_out": [held_out.SHARE, held_out.ROWS],
+            "held_out": [held_out.SHARE, held_out.RULER_ROWS],
             "reward": [config.data.reward_scale, config.data.reward_bias],
             "offline": asdict(config.offline),
             "agent": asdict(config.agent),

@@ -55,7 +55,7 @@ ACTION_LIMIT = 0.99999  # keeps the log-density of a stored action finite
 
 
 class RewardTransform(struct.PyTreeNode):
-    """The learner's reward is scale * reward + bias. Applied here and nowhere else."""
+    """The learner's reward is scale * reward + bias: of experience, of datasets and of true values alike."""
 
     scale: jax.Array  # [] float32
     bias: jax.Array  # [] float32

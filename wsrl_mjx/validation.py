@@ -28,8 +28,9 @@ def validate(config: Config) -> None:
     _check_rates(config)
     _check_choices(config)
     _check_ensemble(config.agent)
-    _check_iql(config)
+    _check_constants_of_algorithms(config)
     _check_online_data(config)
+    _check_guide(config)
     _check_updates(config)
     _check_lengths(config)
     _check_chunks(config)
@@ -119,7 +120,7 @@ def _check_choices(config: Config) -> None:
     choose("actor_q", config.agent.actor_q, ("min", "mean"))
 
 
-def _check_iql(config: Config) -> None:
+def _check_constants_of_algorithms(config: Config) -> None:
     if not 0.5 <= config.offline.iql_expectile < 1.0:
         raise ValueError(f"iql_expectile must be in [0.5, 1), got {config.offline.iql_expectile}")
     for name in ("iql_beta", "awac_beta", "iql_cloning", "so2_noise", "so2_noise_limit"):
@@ -145,6 +146,10 @@ def _check_online_data(config: Config) -> None:
             f"warmup_steps must be a multiple of num_envs ({online.num_envs}) for warmup_source data, "
             f"got {online.warmup_steps}"
         )
+
+
+def _check_guide(config: Config) -> None:
+    online = config.online
     if online.guide_steps < 0.0 or 0.0 < online.guide_steps < 1.0:
         raise ValueError(f"guide_steps must be 0 or at least 1, got {online.guide_steps}")
     if online.guide_steps and not config.offline.offline_steps:

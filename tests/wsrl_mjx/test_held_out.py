@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsrl_mjx import held_out
-from wsrl_mjx.held_out import ROWS, SHARE
+from wsrl_mjx.held_out import RULER_ROWS, SHARE
 from wsrl_mjx.types import Transition
 
 
@@ -70,8 +70,8 @@ def test_a_ruler_has_always_the_same_shape(count: int) -> None:
     held = jax.tree.map(lambda leaf: np.zeros((count, *leaf.shape), np.float32), empty)
     held = held.replace(reward=np.arange(count, dtype=np.float32))
     ruler = held_out.choose(held, seed=0)
-    assert ruler.obs.shape == (ROWS, 3)
-    assert len(np.unique(ruler.reward)) == min(ROWS, count)
+    assert ruler.obs.shape == (RULER_ROWS, 3)
+    assert len(np.unique(ruler.reward)) == min(RULER_ROWS, count)
     np.testing.assert_array_equal(ruler.reward, held_out.choose(held, seed=0).reward)
 
 

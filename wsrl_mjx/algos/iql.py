@@ -28,7 +28,7 @@ class IQL(struct.PyTreeNode):
     """Hyper-parameters of IQL, and its methods (contract: `algos.base.Algorithm`)."""
 
     sac: SAC
-    expectile: jax.Array  # of the target critics' values, that V is
+    expectile: jax.Array  # of the target critics' values, that V regresses on
     beta: jax.Array  # inverse temperature of the advantages
     cloning: jax.Array  # weight of cloning beside the critics' gradient, for DDPG+BC
     value: networks.Value = struct.field(pytree_node=False)

@@ -41,9 +41,8 @@ class SAC(struct.PyTreeNode):
     backup_actions: int = struct.field(pytree_node=False)  # > 1: max target backup over that many
     entropy_backup: bool = struct.field(pytree_node=False)
     actor_q: Literal["min", "mean"] = struct.field(pytree_node=False)  # over all critics
-    cloning_weight: jax.Array | None = (
-        None  # share of behaviour cloning in the actor's loss; None: no such term
-    )
+    # Share of behaviour cloning in the actor's loss; None: no such term.
+    cloning_weight: jax.Array | None = None
 
     @property
     def metric_names(self) -> tuple[str, ...]:
