@@ -49,24 +49,27 @@ def main(arguments: Arguments) -> None:
     """Draws, writes and prints.
 
     Raises:
-        ValueError: fewer or more labels than runs, a folder or file without results, or an arm or a panel
-            that is none.
+        ValueError: fewer or more labels than runs, a label twice, a folder or file without results, one that
+            would be overwritten, or an arm or a panel that is none.
     """
     out = arguments.out
     if not out.absolute().parent.is_dir():
         raise ValueError(f"out {out}: its folder does not exist")
     if out.suffix not in (".png", ".pdf", ".svg"):
         raise ValueError(f"out must end in .png, .pdf or .svg, got {out}")
+    numbers, table, curves = (out.with_name(f"{out.stem}{end}") for end in (".csv", ".md", "-curves.csv"))
+    for path in arguments.runs:
+        if path.resolve() in (numbers.resolve(), curves.resolve()):
+            raise ValueError(f"out {out} would overwrite {path}, which is read; choose another name")
     arms = read(arguments)
     pictures = draw(arms, arguments)
     lines = comparison.table(arms)
-    comparison.write_csv(lines, out.with_suffix(".csv"))
-    table, curves = out.with_suffix(".md"), out.with_name(f"{out.stem}-curves.csv")
+    comparison.write_csv(lines, numbers)
     table.write_text(comparison.markdown(lines) + "\n")
     shown = panels.metrics_of([panel.name for panel in panels.choose(arms, arguments.panels)])
     measurements.write_csv(arms, measurements.measured(arms, shown), curves)
     print(comparison.markdown(lines))
-    print(f"written: {', '.join(map(str, [*pictures, out.with_suffix('.csv'), table, curves]))}")
+    print(f"written: {', '.join(map(str, [*pictures, numbers, table, curves]))}")
 
 
 def read(arguments: Arguments) -> list[Arm]:
@@ -84,6 +87,10 @@ def read(arguments: Arguments) -> list[Arm]:
         is_file = path.suffix == ".csv"
         arms += measurements.read_csv(path) if is_file else comparison.read_points(path, next(labels))
     known = comparison.by_label(arms)
+    for label, own in known.items():
+        worlds = [arm.world for arm in own]
+        if len(set(worlds)) < len(worlds):
+            raise ValueError(f"labels must be different in one environment, got {label!r} twice")
     for label in arguments.arms:
         choose("arms", label, tuple(known))
     return [arm for label in arguments.arms for arm in known[label]] or arms

@@ -26,7 +26,9 @@ from wsrl_mjx.validation import choose
 from wsrl_mjx.warmup_map import AS_ROLLED_OUT
 
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
-AXES = {"offline_steps": "offline-steps", "success_share": "success-shares"}  # of the heat map
+# The axes of the heat map, as settings and as flags.
+AXES = {"offline_steps": "offline-steps", "success_share": "success-shares"}
+AXES_OF_FLAGS = {flag.replace("-", "_"): setting for setting, flag in AXES.items()}
 NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
 
 
@@ -45,8 +47,8 @@ class Command:
     set: tuple[str, ...] = ()
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
     offline_steps: tuple[int, ...] = ()
-    """The lengths of pretraining in when_warmup_matters, in gradient steps; unset: a half, one and two of the
-    preset's."""
+    """The lengths of pretraining in when_warmup_matters, in gradient steps; unset: a half, one and two times
+    what the preset has for the first of the environments."""
     success_shares: tuple[float | Literal["all"], ...] = ("all", 0.02, 0.1)
     """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
     data as it is rolled out."""
@@ -112,10 +114,10 @@ def check(command: Command) -> None:
     for name, values in lists.items():
         if not values or len(set(values)) < len(values):
             raise ValueError(f"{name} must be different values, got {values}")
-    if command.success_shares != Command.success_shares and command.figure != HEAT_MAP:
-        raise ValueError(
-            f"success_shares is for {HEAT_MAP}; {command.figure} takes --set success_share=VALUE"
-        )
+    if command.figure != HEAT_MAP:
+        for name, setting in AXES_OF_FLAGS.items():
+            if getattr(command, name) != getattr(Command, name):
+                raise ValueError(f"{name} is for {HEAT_MAP}; {command.figure} takes --set {setting}=VALUE")
     for name in command.worlds:
         reference = envs.make(name).reference if command.figure == HEAT_MAP else None
         if command.figure == HEAT_MAP and (reference is None or not reference.of_success):

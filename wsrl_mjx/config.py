@@ -91,7 +91,7 @@ class OnlineConfig:
     replay_capacity: int = 1_000_000
     """Rows of the replay buffer, per seed."""
     backup_actions: int = 1
-    """Next actions whose best value backs up the other algorithms' targets; 1: no maximum."""
+    """Next actions whose best value backs up SAC's and AWAC's targets; 1: no maximum."""
     online_algo: OnlineAlgo = "sac"
     """Whose losses fine-tune after the warmup; sac is WSRL."""
     online_cql_alpha: float | None = None
@@ -223,10 +223,11 @@ class Config:
     def backup_actions_of(self, algorithm: str) -> int:
         """Returns over how many sampled actions an algorithm's targets take the best.
 
-        CQL and Cal-QL have a number of their own; IQL's targets are its state values, and BC has none.
+        CQL and Cal-QL have a number of their own. IQL's targets are its state values, SO2's are of one action
+        with noise, and BC has none.
         """
         own = dict.fromkeys(("cql", "calql"), self.offline.offline_backup_actions)
-        return {**own, "iql": 1, "bc": 1}.get(algorithm, self.online.backup_actions)
+        return {**own, "iql": 1, "so2": 1, "bc": 1}.get(algorithm, self.online.backup_actions)
 
     @property
     def needs_data(self) -> bool:

@@ -96,9 +96,8 @@ def true_value(
     """Returns the critics' mean value of the policy's actions at `obs` [V, O], their true one, and the gap.
 
     A positive `value/gap` is an overestimate. Where targets take the best of several sampled actions, critics
-    learn the value of a policy that does the same, which is no worse: it is measured too (`value/best_true`),
-    and with it what is left of the gap (`value/best_gap`). States that the simulation could not go on from
-    count for nothing.
+    learn the value of a policy that does the same: it is measured too (`value/best_true`), and with it what
+    is left of the gap (`value/best_gap`). States that the simulation could not go on from count for nothing.
     """
     key_start, key_first, key_run = jax.random.split(key, 3)
     starts = jax.vmap(env.at)(obs, jax.random.split(key_start, len(obs)))  # pyright: ignore[reportAttributeAccessIssue]

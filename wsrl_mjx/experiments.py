@@ -62,7 +62,8 @@ class Arm:
 def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console, devices: int = 1) -> None:
     """Runs what is not finished of `jobs`, in their order; what was cut off goes on where it was.
 
-    Jobs that differ in numbers alone go through the same compiled programs.
+    Jobs that differ in numbers alone go through the same compiled programs. A run that cannot be trained to
+    its end holds up none but those that start from its pretraining: these are left out.
 
     Raises:
         ValueError: a run in `folder` that was made with other settings.
@@ -80,8 +81,10 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
             continue
         source = None if job.pretrained is None else folder / job.pretrained
         if source is not None and not pretrained.is_kept(source):
-            console.say(f"run {job.name} is left out: {job.pretrained}, whose pretraining it takes, has none")
-            continue
+            if not (_is_begun(run_dir) or is_finished(source)):
+                console.say(f"run {job.name} is left out: {job.pretrained} has no pretraining to start from")
+                continue
+            source = None  # it has its own, or finds it in the cache, or makes it
         options = RunOptions(
             run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices
         )

@@ -138,5 +138,6 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
 def _machines(plan: Plan, folder: Path) -> str:
     """Returns the devices and versions of JAX that the runs were made with."""
     files = [folder / RUNS / job.name / "versions.json" for _, job in plan.runs]
-    found = [json.loads(file.read_text()) for file in files if file.exists()]
+    last = [json.loads(file.read_text()) for file in files if file.exists()]
+    found = [versions for newest in last for versions in (newest, *newest.get("before", []))]
     return "; ".join(sorted({f"{versions['device']}, jax {versions['jax']}" for versions in found}))

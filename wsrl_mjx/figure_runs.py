@@ -151,14 +151,14 @@ def _job(name: str, env: str, request: Request) -> Job:
 def lengths(env: str, preset: str) -> tuple[int, ...]:
     """Returns the lengths of pretraining in the heat map: a half, one and two of the preset's."""
     config = preset_config(resolve_preset(preset), env)
-    return tuple(_steps(length, "offline_steps", config) for length in LENGTHS)
+    return tuple(_times(length, "offline_steps", config) for length in LENGTHS)
 
 
 def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
     """Returns all settings of an arm, with relative steps worked out."""
     base = replace_flat(preset_config(resolve_preset(request.preset), env, arm.method), dict(request.changes))
     own = {
-        name: _steps(value, name, base) if isinstance(value, Times) else value
+        name: _times(value, name, base) if isinstance(value, Times) else value
         for name, value in arm.changes.items()
     }
     if own.get("true_value_states") and not _restartable(env):
@@ -166,10 +166,10 @@ def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
     return flat_fields(base) | own
 
 
-def _steps(times: Times, name: str, config: Config) -> int:
-    """Returns a multiple of the config's steps of that name, in whole chunks."""
-    chunk = config.evaluation.chunk_steps
-    return max(1, round(times.factor * flat_fields(config)[name] / chunk)) * chunk
+def _times(times: Times, name: str, config: Config) -> Any:
+    """Returns a multiple of the config's value of that name; of steps, in whole chunks."""
+    value, chunk = times.factor * flat_fields(config)[name], config.evaluation.chunk_steps
+    return max(1, round(value / chunk)) * chunk if name.endswith("_steps") else value
 
 
 @cache
@@ -180,7 +180,8 @@ def _restartable(env: str) -> bool:
 def _pretraining(config: Config) -> tuple[Any, ...]:
     """Returns what decides a pretraining, as `pretrained.identity` does."""
     data, offline, agent = config.data, config.offline, config.agent
-    return config.env, config.env_options, data, offline, agent, config.seed, config.num_seeds
+    backup_actions = config.backup_actions_of(offline.offline_algo)
+    return config.env, config.env_options, data, offline, agent, backup_actions, config.seed, config.num_seeds
 
 
 def text(value: Any) -> str:

@@ -14,7 +14,7 @@ HEAT_MAP = "when_warmup_matters"  # its arms are a grid, see `warmup_map`
 
 
 class Times(NamedTuple):
-    """A number of steps relative to the preset's, so that an arm means the same at every size."""
+    """A value relative to the preset's, so that an arm means the same at every size."""
 
     factor: float
 
@@ -114,7 +114,7 @@ ARMS: dict[str, FigureArm] = {
     "wsrl-utd-20": _wsrl("UTD 20", utd=20.0),
     "wsrl-two-critics": _wsrl("two critics", ensemble_size=2),
     "wsrl-no-layer-norm": _wsrl("no LayerNorm", layer_norm=False),
-    "wsrl-released-actor-lr": _wsrl("actor's rate 2.24e-4", actor_lr=2.24e-4),
+    "wsrl-released-actor-lr": _wsrl("actor's rate x 2.24", actor_lr=Times(2.24)),  # see docs/algorithms.md
     "wsrl-fresh-optimizers": _wsrl("fresh optimizer states", keep_optimizers=False),
     "wsrl-fresh-temperature": _wsrl("fresh temperature", keep_temperature=False),
     # -- twice as long
@@ -265,8 +265,8 @@ FIGURES: dict[str, FigureOfPaper] = {
     "learner": FigureOfPaper(
         "",
         "Which choices of the learner matter?",
-        "The number of critics, LayerNorm and the actor's rate are the pretraining's too; updates a step, "
-        "optimizer states and temperature are what changes at the switch.",
+        "The number of critics, LayerNorm and the actor's rate are the pretraining's too; the others change "
+        "only the fine-tuning.",
         (
             "wsrl",
             "wsrl-utd-1",

@@ -115,7 +115,7 @@ def _switch(config: Config) -> str:
     goes_on = ", ".join(name for name, goes in kept.items() if goes) or "nothing"
     fresh = [name for name, goes in kept.items() if not goes]
     because = " (BC trains none)" if "critics" in fresh and config.offline.offline_algo == "bc" else ""
-    return f"{goes_on} go on" + (f"; fresh: {', '.join(fresh)}{because}" if fresh else "")
+    return f"kept: {goes_on}" + (f"; fresh: {', '.join(fresh)}{because}" if fresh else "")
 
 
 def _warmup(config: Config) -> str:

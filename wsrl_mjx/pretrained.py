@@ -25,6 +25,7 @@ def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any
             "reward": [config.data.reward_scale, config.data.reward_bias],
             "offline": asdict(config.offline),
             "agent": asdict(config.agent),
+            "backup_actions": config.backup_actions_of(config.offline.offline_algo),
             "seeds": [config.seed, config.num_seeds],
             "points": config.points,
         }

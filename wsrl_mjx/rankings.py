@@ -13,8 +13,10 @@ from wsrl_mjx.statistics import iqm_interval, performance_profile
 
 
 def can_be_aggregated(arms: Sequence[Arm]) -> bool:
-    """Returns whether there are several environments, each with a score of 0 to 100."""
-    return len(environments(arms)) > 1 and all(arm.unit != "return" for arm in arms)
+    """Returns whether there are several environments, each with a score of 0 to 100, and a method in all."""
+    count = len(environments(arms))
+    whole = any(len(own) == count for own in by_label(arms).values())
+    return count > 1 and whole and all(arm.unit != "return" for arm in arms)
 
 
 def aggregate_figure(arms: Sequence[Arm], title: str, ordered: bool = False) -> Figure:
@@ -26,7 +28,10 @@ def aggregate_figure(arms: Sequence[Arm], title: str, ordered: bool = False) -> 
         ValueError: see `can_be_aggregated`.
     """
     if not can_be_aggregated(arms):
-        raise ValueError("an aggregate needs several environments, each with a score of 0 to 100")
+        raise ValueError(
+            "an aggregate needs several environments, each with a score of 0 to 100, and a method that has "
+            "a run in all of them"
+        )
     worlds, looks = environments(arms), panels.looks_of(arms, ordered)
     with mpl.rc_context(panels.STYLE):
         drawn = Figure(figsize=(6.8, 3.4), layout="constrained")

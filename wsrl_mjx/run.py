@@ -33,7 +33,7 @@ from wsrl_mjx.keys import Purpose
 from wsrl_mjx.offline_data import OfflineData
 from wsrl_mjx.placement import Placement
 from wsrl_mjx.recipes import Recipe
-from wsrl_mjx.resumption import Resumption
+from wsrl_mjx.resumption import Resumption, Saved
 from wsrl_mjx.run_folder import Row, RunFolder
 from wsrl_mjx.sharing import Sharing
 from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
@@ -121,8 +121,6 @@ class Run:
         with lock.held(self.folder.path):
             if self.options.resume:
                 self.folder.settle(settings_of(self.config))
-                for line in self.folder.settle_versions():
-                    self.console.say(f"not what the run began with, so bits may differ: {line}")
             self.resumption = Resumption(self.folder, self.console)
             try:
                 self._train()
@@ -147,6 +145,9 @@ class Run:
         """Returns phase, step, state and clock of a fresh start or of the newest sound checkpoint."""
         like = lambda phase: self.recipe.shapes(phase, len(self.members))
         saved = self.resumption.newest(like) if self.options.resume else None
+        if self.options.resume and not self._is_finished(saved):
+            for line in self.folder.settle_versions():
+                self.console.say(f"not what it last ran with, so bits may differ: {line}")
         if saved is None:
             return "pretrain", 0, *self._placed(self.recipe.begin_all(self._keys()), Clock.zero())
         self.facts = Facts(**saved.facts)
@@ -154,6 +155,9 @@ class Run:
             self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
         return saved.phase, saved.step, *self._placed(saved.state, saved.clock)
+
+    def _is_finished(self, saved: Saved | None) -> bool:
+        return saved is not None and (saved.phase, saved.step) == ("online", self.config.online.online_steps)
 
     def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
@@ -305,7 +309,8 @@ class Run:
         """Compiles a program once, ahead of its first call, so that its time is known and shown."""
         program, seconds = self.workshop.compiled(self.config, what, jitted, args, self.console.compiling)
         if seconds:
-            self.facts.compile_seconds[what] = round(seconds, 2)
+            before = self.facts.compile_seconds.get(what, 0.0)  # of another phase
+            self.facts.compile_seconds[what] = round(before + seconds, 2)
             if memory := plan.program_memory(program):
                 self.console.say(f"memory of {what}: {memory}")
         return program

@@ -106,15 +106,17 @@ class RunFolder:
             self.write_json("config.json", config)
 
     def settle_versions(self) -> list[str]:
-        """Records what computes from here on; returns a line for everything that is not what it was.
+        """Records what computes from here on; returns a line for everything that is not what it last was.
 
         What it was before stays in the file, under `before`, the newest last.
         """
+        now = versions()
         try:
             saved = dict(json.loads((self.path / "versions.json").read_text()))
-        except (OSError, ValueError, TypeError):  # lost: no reason not to go on
-            saved = {}
-        earlier, now = saved.pop("before", []), versions()
+        except (OSError, ValueError, TypeError):  # no reason not to go on
+            self.write_json("versions.json", now)
+            return ["versions.json was lost"]
+        earlier = saved.pop("before", [])
         changed = [name for name in now if saved.get(name) != now[name]]
         if changed:
             self.write_json("versions.json", {**now, "before": [*earlier, saved]})

@@ -38,10 +38,25 @@ def test_a_file_of_curves_stands_for_its_runs(runs: tuple[Path, Path], tmp_path:
     compare.main(Arguments((curves,), (), tmp_path / "again.png"))
     for end in (".csv", ".md", "-curves.csv"):
         assert (tmp_path / f"again{end}").read_text() == (tmp_path / f"out{end}").read_text()
+    before = curves.read_text()
+    for out in ("out.png", "out-curves.png"):  # whose curves, or whose table, would lie there
+        with pytest.raises(ValueError, match=r"would overwrite .*out-curves\.csv, which is read"):
+            compare.main(Arguments((curves,), (), tmp_path / out, arms=("a",)))
+    assert curves.read_text() == before
     mine = (curves, runs[1])
     compare.main(Arguments(mine, ("mine",), tmp_path / "mixed.png", arms=("mine", "a")))
     lines = (tmp_path / "mixed.csv").read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == ["mine", "a"]
+
+
+def test_a_method_over_all_environments_is_one_curve(tmp_path: Path) -> None:
+    runs = [
+        finished_runs.write(tmp_path / name, SUCCESS, env)
+        for name, env in (("a", "pointmaze-umaze"), ("b", "pointmaze-large"))
+    ]
+    compare.main(Arguments(tuple(runs), ("mine", "mine"), tmp_path / "out.png", aggregate=True))
+    assert (tmp_path / "out-all.png").read_bytes().startswith(b"\x89PNG")
+    assert "| mine | all 2 | 4 | 2,000 |" in (tmp_path / "out.md").read_text()
 
 
 def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
@@ -66,6 +81,7 @@ def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
         ({"out": Path("nowhere/out.png")}, "its folder does not exist"),
         ({"out": Path("out.gif")}, "out must end in .png, .pdf or .svg, got out.gif"),
         ({"panels": ("drift/kl",)}, "no run has measured drift/kl"),
+        ({"labels": ("a", "a")}, "labels must be different in one environment, got 'a' twice"),
         (
             {"arms": ("without", "wiht")},
             "arms must be one of with, without, got 'wiht'; did you mean 'with'?",

@@ -166,3 +166,9 @@ def test_choices_are_listed_with_the_nearest() -> None:
 
 def test_seeds_count_up() -> None:
     assert list(replace_flat(Config(), {"seed": 5, "num_seeds": 3}).seeds) == [5, 6, 7]
+
+
+def test_targets_take_the_best_of_as_many_actions_as_their_algorithm_does() -> None:
+    config = replace_flat(Config(), {"offline_backup_actions": 10, "backup_actions": 3})
+    expected = {"calql": 10, "cql": 10, "sac": 3, "awac": 3, "iql": 1, "so2": 1, "bc": 1}
+    assert {name: config.backup_actions_of(name) for name in expected} == expected

@@ -130,7 +130,16 @@ def test_a_run_that_would_end_early_again_does_not_hold_up_the_others(
     assert [name for name, *_ in runs.done] == ["second"]
     said = capsys.readouterr().out
     assert f"run first ended early: {error}" in said
-    assert "run heir is left out: first, whose pretraining it takes, has none" in said
+    assert "run heir is left out: first has no pretraining to start from" in said
+
+
+def test_a_pretraining_that_was_not_kept_is_looked_for_elsewhere(
+    runs: type[Recorded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiments.pretrained, "is_kept", lambda _: False)
+    heir = Arm("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
+    carry_out([Arm("first", "pointmaze-umaze"), heir], tmp_path)
+    assert [(name, source) for name, _, source, _ in runs.done] == [("first", None), ("heir", None)]
 
 
 def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp_path: Path) -> None:

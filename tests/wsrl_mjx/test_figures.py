@@ -41,6 +41,9 @@ def test_every_arm_can_be_run_at_every_size(figure: str, preset: str) -> None:
             assert config["method"] == ARMS[name].method
             for key, value in ARMS[name].changes.items():
                 assert isinstance(value, Times) or config[key] == value
+        if name == "wsrl-released-actor-lr":
+            own = flat_fields(dict(found.runs)["wsrl"].config)["actor_lr"]
+            assert config["actor_lr"] == pytest.approx(2.24 * own)
 
 
 @pytest.mark.parametrize("env", ["halfcheetah", "antmaze-umaze", "ant-direction"])

@@ -97,17 +97,17 @@ def check_data(arm: str, straight: Watched, resumed: Watched) -> None:
         assert straight.loaded is None or all(leaf.is_deleted() for leaf in jax.tree.leaves(straight.loaded))
 
 
-@pytest.mark.parametrize("rows", [8, 12])
-def test_as_many_offline_rows_begin_the_buffer_as_were_asked_for(rows: int, tmp_path: Path) -> None:
-    """Through the programs of the same workshop: the number of rows is part of the switch's."""
+def test_as_many_offline_rows_begin_the_buffer_as_were_asked_for(tmp_path: Path) -> None:
+    """One after the other through the same workshop: the number of rows is part of the switch's program."""
 
     class Switched(Watched):
         def _switch(self, pretrained: Any) -> Any:
             self.rows = np.asarray(super()._switch(pretrained).buffer.data.valid)
             raise CutOffError
 
-    config = settings(num_seeds=1, warmup_source="data", warmup_steps=rows)
-    run = Switched(config, RunOptions(tmp_path / "run", tmp_path / "cache"))
-    with pytest.raises(CutOffError):
-        run.train()
-    assert run.rows.sum() == run.rows[:, :rows].sum() == rows
+    for rows in (8, 12):
+        config = settings(num_seeds=1, warmup_source="data", warmup_steps=rows)
+        run = Switched(config, RunOptions(tmp_path / str(rows), tmp_path / "cache"))
+        with pytest.raises(CutOffError):
+            run.train()
+        assert run.rows.sum() == run.rows[:, :rows].sum() == rows

@@ -84,14 +84,14 @@ def test_a_card_without_a_size_leaves_it_unknown(shown: Any, workplace: Path) ->
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "actor, critics, temperature, optimizer states go on"),
+        ({}, "kept: actor, critics, temperature, optimizer states"),
         (
             {"init_actor": "fresh", "keep_temperature": False},
-            "critics, optimizer states go on; fresh: actor, temperature",
+            "kept: critics, optimizer states; fresh: actor, temperature",
         ),
         (
             {"offline_algo": "bc"},
-            "actor, temperature, optimizer states go on; fresh: critics (BC trains none)",
+            "kept: actor, temperature, optimizer states; fresh: critics (BC trains none)",
         ),
     ],
 )

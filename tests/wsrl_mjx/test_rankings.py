@@ -50,3 +50,4 @@ def test_the_mean_over_environments_is_interquartile_and_over_steps_that_all_hav
     assert line.get_label() == "mine" and axes.get_ylabel() == "IQM of the score, 2 environments"
     with pytest.raises(ValueError, match="needs several environments, each with a score of 0 to 100"):
         rankings.aggregate_figure(arms[:2], "")
+    assert not rankings.can_be_aggregated(arms[1:])  # nobody has been in both

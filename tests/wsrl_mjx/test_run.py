@@ -217,12 +217,19 @@ def test_a_run_that_is_cut_everywhere_is_the_straight_one_bit_for_bit(
 
 
 def test_a_finished_run_can_be_made_longer(runs: Any, tmp_path: Path) -> None:
-    """It is then the run that was as long from the start."""
+    """It is then the run that was as long from the start. That other versions do it is said and recorded."""
     shutil.copytree(folder(runs(1)), tmp_path / "run")
+    versions = json.loads((tmp_path / "run" / "versions.json").read_text())
+    (tmp_path / "run" / "versions.json").write_text(json.dumps(versions | {"jax": "0.0"}))
+    finished = Watched(settings(num_seeds=1), RunOptions(tmp_path / "run", tmp_path, resume=True))
+    finished.train()
+    assert "bits may differ" not in finished.said.getvalue()  # nothing is computed any more
     options = RunOptions(tmp_path / "run", runs(1).options.cache_dir, resume=True)
     longer = Watched(settings(num_seeds=1, online_steps=60), options)
     longer.train()
     assert "resuming in online at step 40" in longer.said.getvalue()
+    said = longer.said.getvalue()
+    assert f"not what it last ran with, so bits may differ: jax: 0.0, now {jax.__version__}" in said
     straight = Watched(
         settings(num_seeds=1, online_steps=60), RunOptions(tmp_path / "other", options.cache_dir)
     )

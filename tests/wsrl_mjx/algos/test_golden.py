@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy_reference as reference
 import pytest
@@ -163,6 +164,18 @@ def test_cql_and_calql_critic_update(name: str) -> None:
     if cql.learn_alpha:  # dual ascent: alpha rises where the gap is above its target
         raised = float(state.multiplier.params - subject.state.multiplier.params)
         np.testing.assert_allclose(raised, 1e-2 * np.sign(gap - 0.8), rtol=1e-4)
+
+
+def test_a_return_that_is_not_known_yet_counts_in_no_share() -> None:
+    """Online, rows of the episode that goes on have a floor of minus infinity."""
+    subject = compiled("calql")
+    returns = jnp.where(jnp.arange(len(ROWS["valid"])) < 2, 1e6, -jnp.inf)
+    _, metrics = subject.update_critic(subject.state, BATCH.replace(mc_return=returns), KEY)
+    share = metrics["cql/below_floor"]
+    assert (float(share.total), float(share.weight)) == (2.0, 2.0)
+    unknown = BATCH.replace(mc_return=jnp.full_like(returns, -jnp.inf))
+    _, metrics = subject.update_critic(subject.state, unknown, KEY)
+    assert float(metrics["cql/below_floor"].weight) == 0.0
 
 
 @pytest.mark.parametrize("name", IQL_NAMES)
