@@ -162,8 +162,10 @@ def test_cql_and_calql_critic_update(name: str) -> None:
     assert 0 < below < 1 and metrics["cql/below_floor"].weight == ROWS["valid"].sum()
     check_step(sac_state(subject.state).critic, sac_state(state).critic, loss, now["critic"], 1e-3)
     if cql.learn_alpha:  # dual ascent: alpha rises where the gap is above its target
-        raised = float(state.multiplier.params - subject.state.multiplier.params)
-        np.testing.assert_allclose(raised, 1e-2 * np.sign(gap - 0.8), rtol=1e-4)
+        raw = np.float64(subject.state.multiplier.params)
+        slope = -(gap - 0.8) / (1 + np.exp(-raw))  # softplus' = sigmoid
+        np.testing.assert_allclose(state.multiplier.opt_state[0].mu / 0.1, slope, rtol=1e-4)
+        np.testing.assert_allclose(state.multiplier.params, raw - 1e-2 * np.sign(slope), rtol=1e-4)
 
 
 def test_a_return_that_is_not_known_yet_counts_in_no_share() -> None:
