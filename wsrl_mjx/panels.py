@@ -69,10 +69,10 @@ PANELS = (
     Panel("replay/td_error", "squared TD error, replay buffer", log=True),
     Panel("value/q", "value: Q (line), measured (dots)", dotted="value/true"),
     Panel("value/gap", "Q minus measured value"),
-    Panel("value/best_gap", "Q minus value, best of sampled actions"),
+    Panel("value/best_gap", "Q minus measured value, best of samples"),
     Panel("drift/kl", "KL to the pretrained policy, nats"),
     Panel("drift/action", "distance to the pretrained actions"),
-    Panel("cql/below_floor", "share of CQL's policy samples below the return"),
+    Panel("cql/below_floor", "share of samples below the return"),
 )
 
 
