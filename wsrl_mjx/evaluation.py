@@ -60,7 +60,16 @@ class Evaluation:
             placement.over_members(diagnostics.judge_replay, (*axes, 0, None, None, 0))
         )
         self._drift = jax.jit(placement.over_members(diagnostics.drift, (*axes, 0, None)))
-        self._true_value = jax.jit(placement.over_members(self._true_value_one, (*axes, None, 0)))
+        algorithms = {"pretrain": config.offline.offline_algo, "online": config.online.online_algo}
+        # How many actions a target takes the best of is static, and the phases may differ in it.
+        self._followed = {
+            phase: sac.replace(backup_actions=config.backup_actions_of(algorithm))
+            for phase, algorithm in algorithms.items()
+        }
+        self._true_value = {
+            phase: jax.jit(placement.over_members(self._true_value_one, (member_axes(followed), 0, None, 0)))
+            for phase, followed in self._followed.items()
+        }
         self.held_out: Transition | None = None  # [H], the same for all members
 
     def measure(self, phase: str, step: int, agent: SACState) -> dict[str, np.ndarray]:
@@ -81,10 +90,8 @@ class Evaluation:
             values |= self._run("held-out data", self._judge, self._sac, agent, self.held_out, key_judge)
             count = self._config.evaluation.true_value_states
             if count:
-                config, obs = self._config, self.held_out.obs[:count]
-                algorithm = config.offline.offline_algo if phase == "pretrain" else config.online.online_algo
-                sac = self._sac.replace(backup_actions=config.backup_actions_of(algorithm))
-                values |= self._run("true values", self._true_value, sac, agent, obs, key_value)
+                arguments = self._followed[phase], agent, self.held_out.obs[:count], key_value
+                values |= self._run("true values", self._true_value[phase], *arguments)
         if self._maze is not None:
             self._maze.keep(phase, step, agent, key_look, self._compiled)
         return values

@@ -82,7 +82,10 @@ def check_diagnostics(arm: str, rows: list[Any]) -> None:
     begins_as_pretrained = settings_of(arm).online.init_actor == "pretrained"
     assert (abs(measured("drift/kl")[0, 0]) < 1e-5) == begins_as_pretrained
     assert measured("drift/action")[40, 0] > 0.0
-    assert bool(measured("value/true")) == bool(settings_of(arm).evaluation.true_value_states)
+    restarted = bool(settings_of(arm).evaluation.true_value_states)
+    assert bool(measured("value/true")) == restarted
+    # CQL's targets take the best of two actions, SAC's one.
+    assert bool(values(rows, "pretrain", "value/best_true")) == restarted and not measured("value/best_true")
 
 
 def check_data(arm: str, straight: Watched, resumed: Watched) -> None:
