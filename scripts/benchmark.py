@@ -26,10 +26,10 @@ import tyro
 import envs
 from benchmarks import figure, hostloop, record
 from benchmarks.suite import ACCELERATOR, TASKS, TINY, Sizes, Suite
-from wsrl_mjx import runtime
-from wsrl_mjx.cli import fail
-from wsrl_mjx.console import Console
-from wsrl_mjx.run_folder import versions
+from wsrl_mjx.cli.command_line import fail
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.run_folder import versions
+from wsrl_mjx.training import runtime
 
 Part = Literal[
     "online",

@@ -15,13 +15,15 @@ from typing import Annotated, Any
 import tyro
 
 import envs
-from wsrl_mjx import cache, catalog, dataset, runtime
-from wsrl_mjx.cli import fail
-from wsrl_mjx.config import DataConfig
-from wsrl_mjx.console import Console
-from wsrl_mjx.domains import domain_of
-from wsrl_mjx.presets import check_env, env_names
-from wsrl_mjx.validation import choose
+from wsrl_mjx.cli.command_line import fail
+from wsrl_mjx.config import named_datasets
+from wsrl_mjx.config.domains import domain_of
+from wsrl_mjx.config.presets import check_env, env_names
+from wsrl_mjx.config.settings import DataConfig
+from wsrl_mjx.config.validation import choose
+from wsrl_mjx.data import cache, dataset
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.training import runtime
 
 BAR = 40  # characters of the histogram's longest bar
 
@@ -54,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         env = envs.make_from_text(command.env, command.env_options)
         cache.enable_compilation_cache(cache.default_folder())
         with console.progress("data", command.size, 0, "transitions") as progress:
-            made = catalog.roll_out(config, env, progress.advance_to)
+            made = named_datasets.roll_out(config, env, progress.advance_to)
         check_absent(command.out)  # minutes may have passed
         dataset.save(command.out, made)
     except ValueError as error:
@@ -71,12 +73,12 @@ def check(command: Command) -> DataConfig:
         ValueError: a value that cannot work.
     """
     check_env(command.env)
-    available = [name for name in domain_of(command.env).datasets if name in catalog.MIXTURES]
+    available = [name for name in domain_of(command.env).datasets if name in named_datasets.MIXTURES]
     name = choose("dataset", command.dataset or available[0], tuple(available))
     for count in ("size", "num_envs"):
         if getattr(command, count) < 1:
             raise ValueError(f"{count} must be a positive integer, got {getattr(command, count)}")
-    least = command.num_envs * len(catalog.MIXTURES[name])
+    least = command.num_envs * len(named_datasets.MIXTURES[name])
     if command.size < least:
         raise ValueError(
             f"size must be at least {least}, a row for each environment of each behavior, got {command.size}"
@@ -90,7 +92,7 @@ def check(command: Command) -> DataConfig:
         dataset_seed=command.seed,
         collect_envs=command.num_envs,
     )
-    catalog.check(config, command.env)
+    named_datasets.check(config, command.env)
     return config
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import tyro
 
-from wsrl_mjx import comparison, measurements, panels, rankings
-from wsrl_mjx.comparison import Arm
-from wsrl_mjx.validation import choose
+from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings
+from wsrl_mjx.analysis.comparison import Arm
+from wsrl_mjx.config.validation import choose
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def main(arguments: Arguments) -> None:
     lines = comparison.table(arms)
     comparison.write_csv(lines, numbers)
     table.write_text(comparison.markdown(lines) + "\n")
-    shown = panels.metrics_of([panel.name for panel in panels.choose(arms, arguments.panels)])
-    measurements.write_csv(arms, measurements.measured(arms, shown), curves)
+    shown = curve_plots.metrics_of([panel.name for panel in curve_plots.choose(arms, arguments.panels)])
+    curve_files.write_csv(arms, curve_files.measured(arms, shown), curves)
     print(comparison.markdown(lines))
     print(f"written: {', '.join(map(str, [*pictures, numbers, table, curves]))}")
 
@@ -85,7 +85,7 @@ def read(arguments: Arguments) -> list[Arm]:
     arms: list[Arm] = []
     for path in arguments.runs:
         is_file = path.suffix == ".csv"
-        arms += measurements.read_csv(path) if is_file else comparison.read_points(path, next(labels))
+        arms += curve_files.read_csv(path) if is_file else comparison.read_points(path, next(labels))
     known = comparison.by_label(arms)
     for label, own in known.items():
         worlds = [arm.world for arm in own]
@@ -103,7 +103,7 @@ def draw(arms: list[Arm], arguments: Arguments) -> list[Path]:
         ValueError: see `panels` and `rankings`.
     """
     out, title = arguments.out, arguments.title
-    figures = {out: panels.figure(arms, title, arguments.panels, arguments.ordered)}
+    figures = {out: curve_plots.figure(arms, title, arguments.panels, arguments.ordered)}
     if arguments.profile:
         figures[out.with_stem(f"{out.stem}-profile")] = rankings.profile_figure(
             arms, title, arguments.ordered
@@ -113,7 +113,7 @@ def draw(arms: list[Arm], arguments: Arguments) -> list[Path]:
     if arguments.improvement:
         figures[out.with_stem(f"{out.stem}-improvement")] = rankings.improvement_figure(arms, title)
     for path, figure in figures.items():
-        figure.savefig(path, dpi=panels.DPI)
+        figure.savefig(path, dpi=curve_plots.DPI)
     return list(figures)
 
 

@@ -17,10 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from wsrl_mjx import cache, rollout, runtime
-from wsrl_mjx.cli import fail
-from wsrl_mjx.console import Console
-from wsrl_mjx.policies import Policies, load
+from wsrl_mjx.cli.command_line import fail
+from wsrl_mjx.data import cache, rollout
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.policies import Policies, load
+from wsrl_mjx.training import runtime
 
 
 @dataclass(frozen=True)

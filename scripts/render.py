@@ -14,11 +14,13 @@ from typing import Annotated
 import jax
 import tyro
 
-from wsrl_mjx import cache, policies, runtime
-from wsrl_mjx.cli import fail
-from wsrl_mjx.console import Console
-from wsrl_mjx.pictures import strip, video
-from wsrl_mjx.pictures.recording import Recording, check_drawable, record
+from wsrl_mjx.cli.command_line import fail
+from wsrl_mjx.data import cache
+from wsrl_mjx.rendering import strip, video
+from wsrl_mjx.rendering.recording import Recording, check_drawable, record
+from wsrl_mjx.runs import policies
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.training import runtime
 
 VIDEOS, STRIPS = (".mp4", ".gif"), (".png", ".pdf", ".svg")
 

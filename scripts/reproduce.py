@@ -14,16 +14,18 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import envs
-from wsrl_mjx import cache, experiments, figure_pages, figure_runs, runtime, sweep
-from wsrl_mjx.cli import until_the_end
-from wsrl_mjx.config import Config, flat_fields
-from wsrl_mjx.console import Console
-from wsrl_mjx.figure_pages import RUNS
-from wsrl_mjx.figure_runs import Request
-from wsrl_mjx.figures import FIGURES, HEAT_MAP
-from wsrl_mjx.presets import check_env, resolve_preset
-from wsrl_mjx.validation import choose
-from wsrl_mjx.warmup_map import AS_ROLLED_OUT
+from wsrl_mjx.cli.command_line import until_the_end
+from wsrl_mjx.config.presets import check_env, resolve_preset
+from wsrl_mjx.config.settings import Config, flat_fields
+from wsrl_mjx.config.validation import choose
+from wsrl_mjx.data import cache
+from wsrl_mjx.experiments import figure_pages, figure_runs, sweep
+from wsrl_mjx.experiments.figure_pages import RUNS
+from wsrl_mjx.experiments.figure_runs import Request
+from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
+from wsrl_mjx.experiments.warmup_map import AS_ROLLED_OUT
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.training import runtime
 
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
 # The axes of the heat map, as settings and as flags.
@@ -53,7 +55,7 @@ class Command:
     """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
     data as it is rolled out."""
     arms: tuple[str, ...] = ()
-    """Run only these arms of the figure, by their names in wsrl_mjx/figures.py; unset: all of them."""
+    """Run only these arms of the figure, by their names in wsrl_mjx/experiments/figures.py; unset: all."""
     out: Path | None = None
     """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
     draw: bool = False
@@ -89,9 +91,9 @@ def main(arguments: list[str] | None = None) -> None:
             cache.enable_compilation_cache(command.cache_dir)
             for name, reason in plan.left_out.items():
                 console.say(f"{name} is left out: {reason}")
-            experiments.carry_out(chosen, folder / RUNS, command.cache_dir, console)
+            jobs.carry_out(chosen, folder / RUNS, command.cache_dir, console)
         written = figure_pages.write(wanted, plan, folder)
-        done = sum(experiments.is_done(job, folder / RUNS) for job in jobs)
+        done = sum(jobs.is_done(job, folder / RUNS) for job in jobs)
         console.say(f"{done} of {len(jobs)} runs drawn: {', '.join(map(str, written))}")
 
     until_the_end(carry_out, console, "call it again to go on")

@@ -15,7 +15,8 @@ import jax
 import tyro
 
 import envs
-from wsrl_mjx import behaviors, rollout, runtime
+from wsrl_mjx.data import behaviors, rollout
+from wsrl_mjx.training import runtime
 
 REFERENCES = Path(envs.__file__).parent / "references.json"
 OPTIONS = (

@@ -25,7 +25,7 @@ python_path.insert(0, str(Path(__file__).resolve().parents[1]))
 import envs
 from envs.episode import Episodes
 from envs.simulation import Simulation, has_steep_capsule_contact
-from wsrl_mjx import runtime
+from wsrl_mjx.training import runtime
 
 BUDGETS = ("1/4", "2/6", "3/6", "4/8", "8/16")
 CONVERGED = (100, 50)  # C MuJoCo stops by itself long before

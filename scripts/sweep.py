@@ -13,12 +13,16 @@ from pathlib import Path
 import tyro
 
 import envs
-from wsrl_mjx import catalog, cli, comparison, experiments, hosts, members, plan, sweep, sweep_report
-from wsrl_mjx.cli import Command
-from wsrl_mjx.console import Console, counted
-from wsrl_mjx.hosts import Host
-from wsrl_mjx.run import open_folder, settings_of
-from wsrl_mjx.sweep import Part
+from wsrl_mjx.analysis import comparison
+from wsrl_mjx.cli import command_line
+from wsrl_mjx.cli.command_line import Command
+from wsrl_mjx.config import grid, named_datasets
+from wsrl_mjx.experiments import hosts, jobs, sweep, sweep_report
+from wsrl_mjx.experiments.hosts import Host
+from wsrl_mjx.experiments.sweep import Part
+from wsrl_mjx.runs import plan
+from wsrl_mjx.runs.console import Console, counted
+from wsrl_mjx.runs.run import open_folder, settings_of
 
 GRID = "sweep.json"  # beside the config that all members share
 
@@ -40,7 +44,7 @@ class SweepCommand(Command):
 
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, trains, draws; bad input ends with one message and exit code 2."""
-    cli.start(arguments, SweepCommand, carry_out)
+    command_line.start(arguments, SweepCommand, carry_out)
 
 
 def carry_out(command: SweepCommand, console: Console) -> None:
@@ -60,7 +64,7 @@ def carry_out(command: SweepCommand, console: Console) -> None:
         command = replace(command, members_at_once=fitting(command, 1))
     parts = plan_parts(command)
     mine = parts[slice(*share(command.share, len(parts)))]
-    folder = command.run_dir or cli.free_run_dir(command.config, "-sweep")
+    folder = command.run_dir or command_line.free_run_dir(command.config, "-sweep")
     show(console, parts, folder)
     if host.index > 0:
         hosts.wait_for(folder / GRID)
@@ -68,7 +72,7 @@ def carry_out(command: SweepCommand, console: Console) -> None:
     if host.index == 0:
         opened.settle(settings_of(command.config))
         opened.write_json(GRID, {"sweep": command.sweep, "members_at_once": command.members_at_once})
-    experiments.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
+    jobs.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
     arms = sweep_report.read(folder, parts)
     if not arms:
         console.say(f"{folder} is ready; no run is finished yet")
@@ -105,9 +109,9 @@ def fitting(command: SweepCommand, host_count: int) -> int:
     """
     whole = sweep.parts(command.config, [sweep.parse(text) for text in command.sweep], None)
     env = envs.make_from_text(command.config.env, command.config.env_options)
-    rows = [catalog.count_rows(part.config.data, env, command.cache_dir) for part in whole]
+    rows = [named_datasets.count_rows(part.config.data, env, command.cache_dir) for part in whole]
     held = min(plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True))
-    return min(held, -(-sum(len(members.of(part.config)) for part in whole) // host_count))
+    return min(held, -(-sum(len(grid.of(part.config)) for part in whole) // host_count))
 
 
 def together(command: SweepCommand) -> Host:

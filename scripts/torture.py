@@ -22,7 +22,7 @@ from tortures.judge import Judge, Row
 from tortures.kills import kill_often
 from tortures.signals import terminate_in_each_phase
 from tortures.victim import Settings, Victim
-from wsrl_mjx import runtime
+from wsrl_mjx.training import runtime
 
 
 @dataclass(frozen=True)

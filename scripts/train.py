@@ -3,7 +3,7 @@
 python scripts/train.py --env ant --warmup-steps 5000
 """
 
-from wsrl_mjx.cli import main
+from wsrl_mjx.cli.command_line import main
 
 if __name__ == "__main__":
     main()

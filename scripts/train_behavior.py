@@ -18,10 +18,13 @@ import numpy as np
 import tyro
 
 import envs
-from wsrl_mjx import behaviors, cache, catalog, dataset, networks, phases, replay, rollout, runtime
+from wsrl_mjx.algos import networks
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.sac import SAC
-from wsrl_mjx.checkpoint import Checkpoints
+from wsrl_mjx.config import named_datasets
+from wsrl_mjx.data import behaviors, cache, dataset, replay, rollout
+from wsrl_mjx.runs.checkpoint import Checkpoints
+from wsrl_mjx.training import phases, runtime
 from wsrl_mjx.types import Clock, TrainState, Transition
 
 
@@ -177,7 +180,7 @@ def save_replay(config: BehaviorConfig, env: envs.Environment, state: TrainState
     ordered = dataset.in_trajectory_order([by_time], filled // config.num_envs, filled)
     policies = [{"level": "every policy of the run that made medium", "transitions": filled}]
     card = dataset.make_card(env, ordered, "medium-replay", policies, config.seed)
-    folder = catalog.replay_folder(config.cache_dir, config.env)
+    folder = named_datasets.replay_folder(config.cache_dir, config.env)
     dataset.save(folder, dataset.Dataset(ordered, card))
     print(f"medium-replay: {filled} rows in {folder}")
 

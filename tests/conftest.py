@@ -12,11 +12,12 @@ import pytest
 from jaxtyping import install_import_hook
 
 # Before anything else imports them: from here on a wrong shape in a call raises.
-with install_import_hook(["wsrl_mjx.losses", "wsrl_mjx.returns", "wsrl_mjx.ensemble"], "beartype.beartype"):
-    import wsrl_mjx.ensemble
-    import wsrl_mjx.losses
-    import wsrl_mjx.returns  # noqa: F401  imported for the hook alone
-from wsrl_mjx import runtime
+CHECKED = ["wsrl_mjx.algos.losses", "wsrl_mjx.data.returns_to_go", "wsrl_mjx.algos.ensemble"]
+with install_import_hook(CHECKED, "beartype.beartype"):
+    import wsrl_mjx.algos.ensemble
+    import wsrl_mjx.algos.losses
+    import wsrl_mjx.data.returns_to_go  # noqa: F401  imported for the hook alone
+from wsrl_mjx.training import runtime  # noqa: E402
 
 runtime.prepare()  # as every command does
 

@@ -10,11 +10,11 @@ import numpy as np
 from probe_envs import Line
 
 import envs
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
-from wsrl_mjx.run import Run, RunOptions
-from wsrl_mjx.run_folder import read_metrics
-from wsrl_mjx.workshop import Workshop
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run_folder import read_metrics
 
 SIZES: dict[str, Any] = {
     "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 4,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from wsrl_mjx.config import flat_fields
-from wsrl_mjx.presets import preset_config
+from wsrl_mjx.config.presets import preset_config
+from wsrl_mjx.config.settings import flat_fields
 
 ROOT = Path(__file__).parent.parent
 # The rows of the README's table of presets and the settings they show; layers are written 256-256.

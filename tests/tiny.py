@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment
-from wsrl_mjx import networks, replay, rollout
+from wsrl_mjx.algos import networks
 from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
@@ -17,7 +17,8 @@ from wsrl_mjx.algos.cql import CQL
 from wsrl_mjx.algos.iql import IQL
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.algos.so2 import SO2
-from wsrl_mjx.phases import Online, OnlineShared
+from wsrl_mjx.data import replay, rollout
+from wsrl_mjx.training.phases import Online, OnlineShared
 from wsrl_mjx.types import Average, TrainState, Transition
 
 OBS, ACTION, ENSEMBLE, WIDTH = 3, 2, 4, 8

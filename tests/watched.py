@@ -9,12 +9,12 @@ import numpy as np
 from probe_envs import Line, probe
 from rich.console import Console as RichConsole
 
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
-from wsrl_mjx.run import Run, RunOptions
-from wsrl_mjx.run_folder import Row
-from wsrl_mjx.validation import validate
-from wsrl_mjx.workshop import Workshop
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.config.validation import validate
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run_folder import Row
 
 LINE = probe(Line)
 OFFLINE, ONLINE, WARMUP = 40, 40, 20

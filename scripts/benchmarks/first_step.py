@@ -16,7 +16,9 @@ import jax
 import jax.numpy as jnp
 
 import envs
-from wsrl_mjx import cache, phases, presets, recipes, runtime
+from wsrl_mjx.config import presets
+from wsrl_mjx.data import cache
+from wsrl_mjx.training import phases, recipes, runtime
 from wsrl_mjx.types import Clock
 
 

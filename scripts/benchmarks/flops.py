@@ -7,7 +7,7 @@ actor's loss only with respect to the actions. Activations, normalisation, optim
 
 from itertools import pairwise
 
-from wsrl_mjx.config import AgentConfig, Config
+from wsrl_mjx.config.settings import AgentConfig, Config
 
 
 def forward(sizes: tuple[int, ...]) -> int:

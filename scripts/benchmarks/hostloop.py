@@ -10,9 +10,9 @@ import numpy as np
 import envs
 from benchmarks import flops
 from benchmarks.timing import per_step, timed_calls
-from wsrl_mjx import recipes, runtime
-from wsrl_mjx.config import Config
-from wsrl_mjx.phases import Online
+from wsrl_mjx.config.settings import Config
+from wsrl_mjx.training import recipes, runtime
+from wsrl_mjx.training.phases import Online
 from wsrl_mjx.types import Transition
 
 GYMNASIUM = {

@@ -10,9 +10,9 @@ import envs
 from benchmarks import flops
 from benchmarks.timing import per_step, timed_calls
 from envs.base import Environment, EnvState, ReferenceScores, first_state
-from wsrl_mjx import phases, recipes, runtime
-from wsrl_mjx.config import Config
-from wsrl_mjx.replay import ReplayBuffer
+from wsrl_mjx.config.settings import Config
+from wsrl_mjx.data.replay import ReplayBuffer
+from wsrl_mjx.training import phases, recipes, runtime
 from wsrl_mjx.types import Clock, TrainState, Transition
 
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from benchmarks.timing import per_step, timed_calls
-from wsrl_mjx import replay, runtime
-from wsrl_mjx.replay import ReplayBuffer
+from wsrl_mjx.data import replay
+from wsrl_mjx.data.replay import ReplayBuffer
+from wsrl_mjx.training import runtime
 from wsrl_mjx.types import Transition
 
 

@@ -10,11 +10,11 @@ import jax
 
 import envs
 from benchmarks.learning import filled
-from wsrl_mjx import recipes
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
-from wsrl_mjx.resumption import FOLDER, Resumption
-from wsrl_mjx.run_folder import RunFolder
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.resumption import FOLDER, Resumption
+from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.training import recipes
 from wsrl_mjx.types import Clock
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from benchmarks import hostloop, learning, ring, saving, startup, worlds
 from benchmarks.timing import matmul_rates
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
-from wsrl_mjx.presets import preset_config
+from wsrl_mjx.config.presets import preset_config
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs.console import Console
 
 # Two mazes, the smallest and the largest: their cost should be one.
 TASKS = (

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from wsrl_mjx import runtime
+from wsrl_mjx.training import runtime
 
 SETTLED = 0.15  # two calls in a row that differ by less are the steady state
 MOST_WARM_UPS = 6

@@ -7,8 +7,9 @@ import jax
 import envs
 from benchmarks.timing import per_step, timed_calls
 from envs.base import EnvState
-from wsrl_mjx import rollout, runtime
-from wsrl_mjx.pictures.recording import simulation_of
+from wsrl_mjx.data import rollout
+from wsrl_mjx.rendering.recording import simulation_of
+from wsrl_mjx.training import runtime
 
 
 def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tortures.judge import Row, leaves, like_of, same
-from wsrl_mjx.resumption import FOLDER
+from wsrl_mjx.runs.resumption import FOLDER
 
 
 def flip_a_bit(folder: Path, rng: random.Random) -> Path:

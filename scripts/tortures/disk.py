@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tortures.judge import Judge, Row, leaves, verdict
 from tortures.victim import Settings, Victim
-from wsrl_mjx.resumption import FOLDER
+from wsrl_mjx.runs.resumption import FOLDER
 
 PATIENCE = 0.02  # seconds between two looks at a run
 FULL_AFTER = 2000  # online steps: there are sound checkpoints by then

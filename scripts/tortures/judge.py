@@ -12,12 +12,12 @@ from rich.console import Console as RichConsole
 
 import envs
 from tortures.victim import Victim
-from wsrl_mjx import recipes
-from wsrl_mjx.config import Config, from_saved
-from wsrl_mjx.console import Console
-from wsrl_mjx.members import of
-from wsrl_mjx.resumption import FOLDER, Resumption
-from wsrl_mjx.run_folder import RunFolder, read_config
+from wsrl_mjx.config.grid import of
+from wsrl_mjx.config.settings import Config, from_saved
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.resumption import FOLDER, Resumption
+from wsrl_mjx.runs.run_folder import RunFolder, read_config
+from wsrl_mjx.training import recipes
 
 # What was done, how often or where, what came of it, and whether it is as promised.
 Row = tuple[str, str, str, bool]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tortures.judge import Judge, Row, verdict
 from tortures.victim import Settings, Victim
-from wsrl_mjx.signals import EXIT_CODE
+from wsrl_mjx.runs.signals import EXIT_CODE
 
 PATIENCE = 0.02  # seconds between two looks at a run
 

@@ -7,9 +7,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsrl_mjx import cache
-from wsrl_mjx.resumption import FOLDER
-from wsrl_mjx.run_folder import read_metrics
+from wsrl_mjx.data import cache
+from wsrl_mjx.runs.resumption import FOLDER
+from wsrl_mjx.runs.run_folder import read_metrics
 
 SAVING = "*.orbax-checkpoint-tmp"
 

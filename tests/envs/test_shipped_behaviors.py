@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 import envs
-from wsrl_mjx import behaviors
+from wsrl_mjx.data import behaviors
 
 EXPERT_FLOORS = {"ant": 3000.0, "halfcheetah": 6000.0, "hopper": 2500.0, "walker2d": 3000.0}
 TASKS = pytest.mark.parametrize("name", EXPERT_FLOORS)

@@ -9,9 +9,9 @@ import benchmark
 import pytest
 
 from benchmarks import flops, suite
-from wsrl_mjx import run_folder
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs import run_folder
+from wsrl_mjx.runs.console import Console
 
 
 def test_operations_of_one_layer_are_counted_by_hand() -> None:

@@ -8,7 +8,7 @@ import pytest
 from probe_envs import Line, probe
 
 import envs
-from wsrl_mjx import dataset
+from wsrl_mjx.data import dataset
 
 pytestmark = pytest.mark.usefixtures("workplace")
 ARGUMENTS = ["--env", "line", "--dataset", "random", "--size", "90", "--num-envs", "4", "--out", "data"]

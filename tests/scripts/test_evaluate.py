@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from probe_envs import Line, probe
 
-from wsrl_mjx import policies, recipes
-from wsrl_mjx.checkpoint import Checkpoints
-from wsrl_mjx.config import Config, flat_fields, replace_flat
-from wsrl_mjx.presets import PRESETS
-from wsrl_mjx.run_folder import RunFolder
+from wsrl_mjx.config.presets import PRESETS
+from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
+from wsrl_mjx.runs import policies
+from wsrl_mjx.runs.checkpoint import Checkpoints
+from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.training import recipes
 from wsrl_mjx.types import Clock
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -16,10 +16,10 @@ import envs
 from envs.base import EnvState, ReferenceScores, first_state
 from envs.episode import Episodes
 from envs.simulation import Simulation
-from wsrl_mjx.behaviors import random_act
-from wsrl_mjx.pictures import panel, strip, video
-from wsrl_mjx.pictures.projection import camera_for, capsule_outline, hull, shapes, side_camera
-from wsrl_mjx.pictures.recording import Recording, record, simulation_of
+from wsrl_mjx.data.behaviors import random_act
+from wsrl_mjx.rendering import panel, strip, video
+from wsrl_mjx.rendering.projection import camera_for, capsule_outline, hull, shapes, side_camera
+from wsrl_mjx.rendering.recording import Recording, record, simulation_of
 
 MJCF = """<mujoco><option timestep="0.01"/><worldbody><geom type="plane" size="9 9 1"/>
   <body pos="0 0 1"><joint name="push" type="slide" axis="1 0 0"/><joint type="slide" axis="0 0 1"/>

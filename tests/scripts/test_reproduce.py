@@ -7,11 +7,11 @@ import finished_runs
 import pytest
 import reproduce
 
-from wsrl_mjx import experiments, figure_runs
-from wsrl_mjx.config import Config
-from wsrl_mjx.console import Console
-from wsrl_mjx.run import RunOptions, open_folder
-from wsrl_mjx.workshop import Workshop
+from wsrl_mjx.config.settings import Config
+from wsrl_mjx.experiments import figure_runs, jobs
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.run import RunOptions, open_folder
 
 FIGURE = "when_warmup_matters"
 
@@ -123,8 +123,8 @@ class Finished:
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What every call has in common; runs come to their end at once, and pretrainings have no arrays."""
-    monkeypatch.setattr(experiments, "Run", Finished)
-    monkeypatch.setattr(experiments.pretrained, "is_kept", experiments.is_finished)
+    monkeypatch.setattr(jobs, "Run", Finished)
+    monkeypatch.setattr(jobs.pretrained, "is_kept", jobs.is_finished)
     monkeypatch.setattr(Finished, "carried_out", [])
     small = ["--preset", "smoke", "--num-seeds", "2", "--envs", "pointmaze-umaze"]
     return [*small, "--out", str(tmp_path), "--cache-dir", str(tmp_path / "cache")]

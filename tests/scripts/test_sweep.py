@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import sweep as script
 
-from wsrl_mjx import cli, hosts
-from wsrl_mjx.console import Console
-from wsrl_mjx.run_folder import Row, read_metrics
+from wsrl_mjx.cli import command_line
+from wsrl_mjx.experiments import hosts
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.run_folder import Row, read_metrics
 
 TINY = [
     "--env", "line", "--preset", "smoke", "--dataset", "random", "--dataset-size", "200",
@@ -36,7 +37,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(place)
         script.main([*TINY, *GRID, "--run-dir", "grid"])
         alone = [*TINY, "--warmup-steps", "24", "--actor-lr", "3e-3", "--seed", "1", "--run-dir", "alone"]
-        cli.main(alone)
+        command_line.main(alone)
     return place
 
 
@@ -138,7 +139,7 @@ def test_hosts_share_the_members_out(swept: Path, monkeypatch: pytest.MonkeyPatc
     typed = [*TINY, "--num-seeds", "2", "--warmup-steps", "24", "--run-dir", "hosts", "--distributed"]
     typed += ["--actor-lr", "3e-3"]
     # Both are checked before the first makes the folder: they meet in between.
-    commands = [cli.parse(typed, script.SweepCommand) for _ in range(2)]
+    commands = [command_line.parse(typed, script.SweepCommand) for _ in range(2)]
     for index, command in enumerate(commands):
         monkeypatch.setattr(hosts, "meet", lambda index=index: hosts.Host(index, 2))
         script.carry_out(command, Console())
@@ -153,7 +154,7 @@ def test_hosts_share_the_members_out(swept: Path, monkeypatch: pytest.MonkeyPatc
     with (swept / "hosts" / "members.csv").open() as file:
         assert [member["seed"] for member in csv.DictReader(file)] == ["0", "1"]
     # Gone on with by another number of hosts, the runs stay as they were shared out first.
-    again = cli.parse(["--run-dir", "hosts", "--resume"], script.SweepCommand)
+    again = command_line.parse(["--run-dir", "hosts", "--resume"], script.SweepCommand)
     assert [part.name for part in script.plan_parts(script.remembered(again))] == ["seeds=0", "seeds=1"]
 
 
@@ -188,7 +189,7 @@ def test_bad_input_is_refused(
 
 
 def test_a_resume_needs_a_sweep(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    cli.main([*TINY, "--run-dir", "plain"])
+    command_line.main([*TINY, "--run-dir", "plain"])
     for content in (None, "{}", "[1]", "torn {"):
         if content is not None:
             Path("plain", script.GRID).write_text(content)

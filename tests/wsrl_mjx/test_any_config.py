@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from probe_envs import Line, probe
 
-from wsrl_mjx import phases, recipes
-from wsrl_mjx.config import Config, flat_fields, from_saved, replace_flat
+from wsrl_mjx.config.settings import Config, flat_fields, from_saved, replace_flat
+from wsrl_mjx.config.validation import validate
+from wsrl_mjx.training import phases, recipes
 from wsrl_mjx.types import Clock, Transition
-from wsrl_mjx.validation import validate
 
 # What a name means is checked where it is looked up: worlds, presets, datasets, grids.
 NAMES = {"env", "env_options", "preset", "dataset", "points"}

@@ -1,6 +1,6 @@
 """Every method, and every ablation that changes the loop, ends a run and resumes bit for bit.
 
-A new method is a line in `wsrl_mjx.methods.METHODS`; it is tested by this file.
+A new method is a line in `wsrl_mjx.config.methods.METHODS`; it is tested by this file.
 """
 
 from pathlib import Path
@@ -12,9 +12,9 @@ import pytest
 from watched import LINE, CutOffError, Watched, settings, values
 
 import envs
-from wsrl_mjx.methods import METHODS
-from wsrl_mjx.run import RunOptions
-from wsrl_mjx.run_folder import read_metrics
+from wsrl_mjx.config.methods import METHODS
+from wsrl_mjx.runs.run import RunOptions
+from wsrl_mjx.runs.run_folder import read_metrics
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "wsrl, fresh parts": {

@@ -10,8 +10,9 @@ import tiny
 from flax import linen as nn
 from probe_envs import Line, probe
 
-from wsrl_mjx import networks, recipes
-from wsrl_mjx.config import Config, replace_flat
+from wsrl_mjx.algos import networks
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.training import recipes
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 OBS, ACTION, ROWS, KEY = jnp.zeros(tiny.OBS), jnp.zeros(tiny.ACTION), tiny.batch(16), jax.random.key(7)

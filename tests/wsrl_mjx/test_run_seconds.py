@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console as RichConsole
 
-from wsrl_mjx.config import Config, replace_flat
-from wsrl_mjx.console import Console
-from wsrl_mjx.presets import PRESETS
-from wsrl_mjx.run import Run, RunOptions
+from wsrl_mjx.config.presets import PRESETS
+from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.run import Run, RunOptions
 
 STEP, COMPILING = 1.0, 1000.0  # seconds
 

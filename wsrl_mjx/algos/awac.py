@@ -1,11 +1,11 @@
 """AWAC: off-policy critics, and an actor that clones actions by their advantage over its own.
 
-Nair et al. 2020. It goes on online as it began, from a buffer that the data stays in (`wsrl_mjx/methods.py`).
+Nair et al. 2020. It goes on online as it began, from a buffer that the data stays in.
 """
 
 import jax
 
-from wsrl_mjx import losses
+from wsrl_mjx.algos import losses
 from wsrl_mjx.algos.base import descend
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.algos.variant import SACVariant

@@ -3,7 +3,7 @@
 What it hands over is the actor alone: fine-tuning begins with fresh critics.
 """
 
-from wsrl_mjx import losses
+from wsrl_mjx.algos import losses
 from wsrl_mjx.algos.base import descend
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.algos.variant import SACVariant

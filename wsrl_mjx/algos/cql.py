@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from wsrl_mjx import ensemble, losses
+from wsrl_mjx.algos import ensemble, losses
 from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
 
 

@@ -10,10 +10,10 @@ from typing import Literal
 import jax
 from flax import struct
 
-from wsrl_mjx import ensemble, losses, networks
+from wsrl_mjx.algos import ensemble, losses, networks
 from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
 
 

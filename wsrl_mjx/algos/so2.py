@@ -1,13 +1,13 @@
 """SO2: fine-tuning in which every critic follows its own target, at next actions moved by noise.
 
 Zhang et al. 2024 ("A Perspective of Q-value Estimation on Offline-to-Online Reinforcement Learning"); its
-many updates per step and the data that it keeps are settings of the loop (`wsrl_mjx/methods.py`).
+many updates per step and the data that it keeps are settings of the loop (`wsrl_mjx/config/methods.py`).
 """
 
 import jax
 import jax.numpy as jnp
 
-from wsrl_mjx import ensemble, losses
+from wsrl_mjx.algos import ensemble, losses
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.algos.variant import SACVariant
 from wsrl_mjx.types import Key, Metrics, Transition

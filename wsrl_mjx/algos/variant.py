@@ -3,8 +3,8 @@
 import jax
 from flax import struct
 
+from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.distributions import ActionDistribution
 from wsrl_mjx.types import Key, Metrics, Params, Transition
 
 

@@ -18,13 +18,15 @@ from probe_envs import (
     probe,
 )
 
-from wsrl_mjx import behaviors, dataset, ensemble, networks, phases, rollout
+from wsrl_mjx.algos import ensemble, networks
 from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.algos.so2 import SO2
+from wsrl_mjx.data import behaviors, dataset, rollout
+from wsrl_mjx.training import phases
 from wsrl_mjx.types import Clock, TrainState
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")

@@ -1,0 +1,198 @@
+"""Experiments of many runs: done in order, never twice, gone on with; and the warmup's heat map."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from wsrl_mjx.config.settings import Config
+from wsrl_mjx.data.trajectories import TooFewError
+from wsrl_mjx.experiments import jobs, warmup_map
+from wsrl_mjx.experiments.jobs import Arm, is_finished
+from wsrl_mjx.experiments.warmup_map import Grid
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.run import RunOptions, open_folder
+from wsrl_mjx.training.non_finite import NotFiniteError
+
+ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)
+GRID = Grid(ENVS, LENGTHS)
+
+
+class CutOffError(Exception):
+    """The power fails."""
+
+
+class Recorded:
+    """Stands for a run: writes the config that a run writes, and a summary where it is let to its end."""
+
+    done: ClassVar[list[tuple[str, bool, Path | None, Config]]] = []
+    cut: ClassVar[str] = ""
+
+    def __init__(self, config: Config, options: RunOptions, console: Console, workshop: Workshop) -> None:
+        del console, workshop
+        self.config, self.options = config, options
+
+    def train(self) -> None:
+        folder, name = self.options.run_dir, self.options.run_dir.name
+        self.done.append((name, self.options.resume, self.options.pretrained, self.config))
+        open_folder(self.config, folder, self.options.resume)
+        if name == self.cut:
+            raise CutOffError
+        finish(folder, 50.0, 100.0, seeds=self.config.num_seeds, steps=self.config.online.online_steps)
+
+
+def finish(folder: Path, pretrained: float, final: float, seeds: int, steps: int = 6000) -> None:
+    scores = {"pretrained": {"score": pretrained}, "final": {"score": final}}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(
+        json.dumps(
+            {
+                "seeds": dict.fromkeys(map(str, range(seeds)), scores),
+                "online_steps": steps,
+                "offline_rows": 900,
+            }
+        )
+    )
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
+    monkeypatch.setattr(jobs, "Run", Recorded)
+    monkeypatch.setattr(jobs.pretrained, "is_kept", is_finished)  # what is recorded has no arrays
+    monkeypatch.setattr(Recorded, "done", [])
+    monkeypatch.setattr(Recorded, "cut", "")
+    return Recorded
+
+
+def carry_out(arms: list[Arm], tmp_path: Path) -> None:
+    jobs = [arm.job("smoke", 2) for arm in arms]
+    jobs.carry_out(jobs, tmp_path / "out", tmp_path / "cache", Console())
+
+
+def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:
+    carry_out(warmup_map.arms(GRID, {"online_steps": 6000}), tmp_path)
+    names = [name for name, *_ in runs.done]
+    assert names[:2] == ["pointmaze-umaze-200-with", "pointmaze-umaze-200-without"] and len(names) == 8
+    assert names[-1] == "pointmaze-large-400-without"
+    for name, resume, pretrained, config in runs.done:
+        assert not resume and config.num_seeds == 2 and config.preset == "smoke"
+        assert f"{config.env}-{config.offline.offline_steps}" in name
+        assert config.online.warmup_steps == (0 if name.endswith("without") else 5000)
+        with_warmup = tmp_path / "out" / name.replace("without", "with")
+        assert pretrained == (with_warmup if name.endswith("without") else None)
+
+
+def test_what_was_cut_off_goes_on_and_nothing_is_done_twice(runs: type[Recorded], tmp_path: Path) -> None:
+    arms = warmup_map.arms(Grid(ENVS[:1], LENGTHS), {"online_steps": 6000})
+    runs.cut = "pointmaze-umaze-200-without"
+    with pytest.raises(CutOffError):
+        carry_out(arms, tmp_path)
+    runs.cut = ""
+    runs.done.clear()
+    carry_out(arms, tmp_path)
+    assert [(name, resume) for name, resume, *_ in runs.done] == [
+        ("pointmaze-umaze-200-without", True),
+        ("pointmaze-umaze-400-with", False),
+        ("pointmaze-umaze-400-without", False),
+    ]
+
+
+def test_a_finished_run_with_other_settings_is_refused(runs: type[Recorded], tmp_path: Path) -> None:
+    carry_out([Arm("one", "pointmaze-umaze", {"utd": 4.0})], tmp_path)
+    with pytest.raises(ValueError, match=r"made with another config:\n  utd: the run has 4\.0, now 2\.0"):
+        carry_out([Arm("one", "pointmaze-umaze", {"utd": 2.0})], tmp_path)
+    assert len(runs.done) == 1
+
+
+@pytest.mark.parametrize("error", [TooFewError("no success"), NotFiniteError("no number")])
+def test_a_run_that_would_end_early_again_does_not_hold_up_the_others(
+    runs: type[Recorded],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+) -> None:
+    class Failing(Recorded):
+        """Ends early, the first time."""
+
+        def train(self) -> None:
+            if self.options.run_dir.name == "first":
+                raise error
+            super().train()
+
+    monkeypatch.setattr(jobs, "Run", Failing)
+    heir = Arm("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
+    carry_out([Arm("first", "pointmaze-umaze"), heir, Arm("second", "pointmaze-umaze")], tmp_path)
+    assert [name for name, *_ in runs.done] == ["second"]
+    said = capsys.readouterr().out
+    assert f"run first ended early: {error}" in said
+    assert "run heir is left out: first has no pretraining to start from" in said
+
+
+def test_a_pretraining_that_was_not_kept_is_looked_for_elsewhere(
+    runs: type[Recorded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs.pretrained, "is_kept", lambda _: False)
+    heir = Arm("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
+    carry_out([Arm("first", "pointmaze-umaze"), heir], tmp_path)
+    assert [(name, source) for name, _, source, _ in runs.done] == [("first", None), ("heir", None)]
+
+
+def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp_path: Path) -> None:
+    good, bad = Arm("good", "pointmaze-umaze"), Arm("bad", "pointmaze-umaze", {"utd": -1.0})
+    with pytest.raises(ValueError, match=r"arm bad: utd .* must be a positive integer"):
+        carry_out([good, bad], tmp_path)
+    assert not runs.done and not (tmp_path / "out").exists()
+
+
+# -- the heat map -----------------------------------------------------------------------------------------
+
+
+def finished_cell(folder: Path, env: str, length: int, pretrained: float, scores: Any) -> None:
+    for arm, score in zip(("with", "without"), scores, strict=True):
+        finish(folder / f"{env}-{length}-{arm}", pretrained, score, seeds=3)
+
+
+def test_cells_with_both_arms_finished_are_read(tmp_path: Path) -> None:
+    finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
+    finish(tmp_path / f"{ENVS[1]}-200-with", 10.0, 80.0, seeds=3)
+    (cell,) = warmup_map.read(tmp_path, GRID, lambda name: is_finished(tmp_path / name))
+    assert (cell.place, cell.gain) == ((ENVS[0], None, 200), 60.0)
+    np.testing.assert_array_equal(cell.pretrained, [20.0] * 3)
+
+
+def test_the_table_and_the_figure_hold_the_cells(tmp_path: Path) -> None:
+    finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
+    finished_cell(tmp_path, ENVS[1], 400, 0.0, (10.0, 40.0))
+    cells = warmup_map.read(tmp_path, GRID, lambda name: is_finished(tmp_path / name))
+    warmup_map.write_csv(cells, tmp_path / "map.csv")
+    with (tmp_path / "map.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6 and rows[3]["env"] == ENVS[1] and rows[3]["without_warmup"] == "40.0"
+    drawn = warmup_map.figure(cells, GRID)
+    image = drawn.axes[0].images[0].get_array()
+    np.testing.assert_array_equal(np.asarray(image), [[60.0, np.nan], [np.nan, -30.0]])
+    texts = [text.get_text() for text in drawn.axes[0].texts]
+    assert any(text.startswith("+60") and "with 90 %, without 30 %" in text for text in texts)
+
+
+def test_every_share_of_successes_has_its_runs_and_its_map(tmp_path: Path) -> None:
+    grid = Grid(ENVS[:1], LENGTHS[:1], (None, 0.025, 0.5))
+    jobs = [arm.job("smoke", 3) for arm in warmup_map.arms(grid, {"online_steps": 6000})]
+    assert [job.name for job in jobs[::2]] == [
+        f"{ENVS[0]}-200{share}-with" for share in ("", "-success-2.5", "-success-50")
+    ]
+    assert [job.config.data.success_share for job in jobs] == [None, None, 0.025, 0.025, 0.5, 0.5]
+    for job, final in zip(jobs, (80.0, 80.0, 70.0, 90.0, 100.0, 30.0), strict=True):
+        finish(tmp_path / job.name, 10.0, final, seeds=3)
+    cells = warmup_map.read(tmp_path, grid, lambda name: is_finished(tmp_path / name))
+    assert [cell.gain for cell in cells] == [0.0, -20.0, 70.0]
+    drawn = warmup_map.figure(cells, grid)
+    titles = [axes.get_title().removeprefix("successes in the data: ") for axes in drawn.axes[:3]]
+    assert titles == ["as rolled out", "2.5 %", "50 %"]
+    assert [float(axes.images[0].get_array()[0, 0]) for axes in drawn.axes[:3]] == [0.0, -20.0, 70.0]
+    assert "| pointmaze-umaze | 2.5 % | 900 | 200 | 10 [10, 10] |" in warmup_map.markdown(cells)

@@ -1,0 +1,1 @@
+"""Metrics as arrays: statistics, comparisons of several runs, tables and plots."""

@@ -1,0 +1,228 @@
+"""Several runs side by side: their scores, and a table of where they start, fall and end."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+import envs
+from envs.base import ReferenceScores
+from wsrl_mjx.analysis.metrics import Curve, curve, of_point
+from wsrl_mjx.analysis.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
+from wsrl_mjx.config.settings import from_saved
+from wsrl_mjx.runs.run_folder import Row, read_config, read_metrics
+
+MOMENTS = ("at switch", "lowest", "final", "area")  # of a curve of scores, a number a seed
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of the comparison; runs of one label in several environments are the same method's.
+
+    Attributes:
+        label: in plots and tables.
+        world: its environment, with the options that make it another: arms of one world can be compared.
+        method: see `wsrl_mjx.config.methods`.
+        keeps_data: whether its updates after the switch see offline data.
+        warmup: its environment steps; rows of the offline data take none.
+        rows: its metrics.
+    """
+
+    label: str
+    world: str
+    method: str = "wsrl"
+    keeps_data: bool = False
+    warmup: int = 0
+    rows: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path, label: str | None = None) -> "Arm":
+        """Reads a run folder; without a label the arm is named after it.
+
+        Raises:
+            ValueError: there is no run, or it has no online evaluation yet.
+        """
+        try:
+            config = from_saved(read_config(path))
+        except ValueError as error:
+            raise ValueError(f"run {path} cannot be compared: {error}") from None
+        try:
+            rows = read_metrics(path)
+        except FileNotFoundError:
+            raise ValueError(f"run {path} has no metrics.csv") from None
+        if not any(row.phase == "online" and row.step > 0 and row.name == "eval/return" for row in rows):
+            raise ValueError(f"run {path} has no evaluation after the switch yet")
+        online = config.online
+        return cls(
+            label or path.name,
+            " ".join([config.env, *(option.replace(" ", "") for option in config.env_options)]),
+            config.method,
+            config.keeps_data,
+            0 if online.warmup_source == "data" else online.warmup_steps,
+            rows,
+        )
+
+    @property
+    def reference(self) -> ReferenceScores | None:
+        """What its environment's score is measured by; None where it has none."""
+        return _reference(self.world)
+
+    @property
+    def success_rate(self) -> bool:
+        """Whether the score of its environment is a success rate."""
+        return self.reference is not None and self.reference.of_success
+
+    @property
+    def unit(self) -> str:
+        """What its scores are, for an axis."""
+        return "return" if self.reference is None else self.reference.quantity
+
+    def measured(self, name: str) -> bool:
+        """Returns whether there is a number of that name after the switch."""
+        return any(row.phase == "online" and row.name == name for row in self.rows)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Its seeds, in the order of the columns of its curves."""
+        return sorted({row.seed for row in self.rows})
+
+    def online(self, name: str) -> Curve:
+        """Returns one metric over the steps since the switch, [T] and [T, S]."""
+        return curve(self.rows, "online", name)
+
+    def scores(self) -> Curve:
+        """Returns the scores of its evaluations, [T] and [T, S], in its unit: 0 to 100, or plain returns."""
+        steps, returns = self.online("eval/return")
+        return steps, returns if self.reference is None else self.reference.normalize(returns)
+
+    def moment(self, name: str) -> np.ndarray:
+        """Returns each seed's score at one of `MOMENTS`, [S].
+
+        The area is that under the curve, divided by its length: the mean score over all online steps.
+        """
+        steps, scores = self.scores()
+        if name == "at switch":
+            return scores[0]
+        if name == "lowest":
+            return scores[steps > 0].min(axis=0)
+        if name == "final":
+            return scores[-1]
+        return np.trapezoid(scores, steps, axis=0) / (steps[-1] - steps[0])
+
+
+def read_points(path: Path, label: str | None = None) -> list[Arm]:
+    """Reads a run folder as one arm, or as one for each of its grid points, named after label and point.
+
+    Raises:
+        ValueError: see `Arm.read`.
+    """
+    whole = Arm.read(path, label)
+    points = list(dict.fromkeys(row.point for row in whole.rows))
+    name = lambda point: " ".join(part for part in (label or ("" if point else path.name), point) if part)
+    return [replace(whole, label=name(point), rows=of_point(whole.rows, point)) for point in points]
+
+
+def by_label(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
+    """Returns the arms of each label, in their order: one method's runs, an environment each."""
+    return {
+        label: [arm for arm in arms if arm.label == label] for label in dict.fromkeys(a.label for a in arms)
+    }
+
+
+def environments(arms: Sequence[Arm]) -> list[str]:
+    """Returns the names of all environments, in their order."""
+    return list(dict.fromkeys(arm.world for arm in arms))
+
+
+def improvements(arms: Sequence[Arm]) -> dict[str, Estimate]:
+    """Returns by label the probability that a run of the first label ends above one of that label.
+
+    Over the environments that both have; a label without a common one is left out.
+    """
+    first, *others = by_label(arms).items()
+    found = {}
+    for label, own in others:
+        pairs = [(a.moment("final"), b.moment("final")) for a in first[1] for b in own if a.world == b.world]
+        if pairs:
+            ours, theirs = zip(*pairs, strict=True)
+            found[label] = probability_of_improvement(ours, theirs)
+    return found
+
+
+@cache
+def _reference(world: str) -> ReferenceScores | None:
+    env, *options = world.split()
+    return envs.make_from_text(env, tuple(options)).reference
+
+
+# -- the table --------------------------------------------------------------------------------------------
+
+
+class Line(NamedTuple):
+    """One line of the table: an arm in one environment, or over all."""
+
+    arm: str
+    env: str
+    unit: str
+    seeds: int
+    online_steps: int
+    estimates: dict[str, Estimate]  # by moment; an interquartile mean's has IQM behind it
+
+
+COLUMNS = (*MOMENTS, "final IQM", "area IQM")
+
+
+def table(arms: Sequence[Arm]) -> list[Line]:
+    """Returns a line an arm, and a line a method over all environments where each has a score of 0 to 100.
+
+    The intervals are 95 % bootstrap intervals over seeds, within each environment where there are several.
+    """
+    lines = []
+    for arm in arms:
+        estimates = {name: mean_interval(arm.moment(name)) for name in MOMENTS}
+        estimates |= _interquartile([arm])
+        steps = int(arm.scores()[0][-1])
+        lines.append(Line(arm.label, arm.world, arm.unit, len(arm.seeds), steps, estimates))
+    count = len(environments(arms))
+    for label, own in by_label(arms).items():
+        if count > 1 and len(own) == count and all(arm.unit != "return" for arm in own):
+            seeds, steps = (sum(len(arm.seeds) for arm in own), max(int(arm.scores()[0][-1]) for arm in own))
+            lines.append(Line(label, f"all {count}", "score", seeds, steps, _interquartile(own)))
+    return lines
+
+
+def _interquartile(arms: Sequence[Arm]) -> dict[str, Estimate]:
+    return {f"{name} IQM": iqm_interval([arm.moment(name) for arm in arms]) for name in ("final", "area")}
+
+
+def markdown(lines: Sequence[Line]) -> str:
+    """Returns the table as Markdown: means, and interquartile means (IQM), with their intervals."""
+    header = ["arm", "env", "seeds", "online steps", *COLUMNS]
+    rows = [header, ["---"] * len(header)]
+    for line in lines:
+        cells = [_show(line.estimates.get(name), line.unit) for name in COLUMNS]
+        rows.append([line.arm, line.env, str(line.seeds), f"{line.online_steps:,}", *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def write_csv(lines: Sequence[Line], path: Path) -> None:
+    """Writes the table with a column for each value and each bound."""
+    bounds = [f"{name.replace(' ', '_')}{end}" for name in COLUMNS for end in ("", "_low", "_high")]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["arm", "env", "unit", "seeds", "online_steps", *bounds])
+        for line in lines:
+            found = [line.estimates.get(name, ("", "", "")) for name in COLUMNS]
+            numbers = [x if x == "" else round(float(x), 4) for estimate in found for x in estimate]
+            writer.writerow([line.arm, line.env, line.unit, line.seeds, line.online_steps, *numbers])
+
+
+def _show(estimate: Estimate | None, unit: str) -> str:
+    if estimate is None:
+        return ""
+    digits = 1 if unit == "normalised score" else 0
+    return "{:,.{n}f} [{:,.{n}f}, {:,.{n}f}]".format(*map(float, estimate), n=digits)

@@ -1,0 +1,1 @@
+"""The settings that a person types, what they may be, and the training objects they make."""

@@ -1,0 +1,236 @@
+"""The named datasets: which behaviours roll out for a name, and where the result is kept."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import envs
+from envs.base import Environment
+from wsrl_mjx.config.domains import domain_of
+from wsrl_mjx.config.settings import DataConfig
+from wsrl_mjx.config.validation import choose
+from wsrl_mjx.data import behaviors, cache, dataset, trajectories, waypoints
+from wsrl_mjx.data.dataset import Dataset
+from wsrl_mjx.data.rollout import Controller, Memoryless
+from wsrl_mjx.runs import faults
+
+MIXTURES: dict[str, tuple[str, ...]] = {
+    "random": ("random",),
+    "medium": ("medium",),
+    "expert": ("expert",),
+    "medium-expert": ("medium", "expert"),
+    "play": ("play",),
+    "diverse": ("diverse",),
+}
+UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
+
+Progress = Callable[[int], None]  # called with the number of rows collected so far
+Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
+
+
+def compile_when_called(name: str, jitted: Any, *arguments: Any) -> Any:
+    """Returns the jitted function as it is, for callers who keep no account of compilation."""
+    del name, arguments
+    return jitted
+
+
+def check(config: DataConfig, env_name: str) -> None:
+    """Checks that the dataset can be had, before anything is built or compiled.
+
+    Raises:
+        ValueError: neither a known name nor a folder; a behaviour that is not shipped; a replay dataset that
+            has not been made yet; a share of successes where episodes do not succeed or fail.
+    """
+    if config.success_share is not None:
+        reference = envs.make(env_name).reference
+        if reference is None or not reference.of_success:
+            raise ValueError(
+                f"success_share needs a world whose episodes succeed or fail, the mazes, got {env_name!r}"
+            )
+    if _is_folder(config):
+        return
+    try:
+        choose("dataset", config.dataset, domain_of(env_name).datasets)
+    except ValueError as error:
+        raise ValueError(f"{error}; nor is there a folder of that name") from None
+    for level in MIXTURES.get(config.dataset, ()):
+        if level not in UNTRAINED:
+            behaviors.load(behaviors.shipped_folder(env_name), level)
+
+
+def check_rows(config: DataConfig, env: Environment, cache_folder: Path) -> None:
+    """Checks what rows there are or will be; a dataset that lies on disk is read, and forgotten.
+
+    Raises:
+        ValueError: see `obtain`; or rollouts too short for a whole failure where a share of them must fail.
+    """
+    if _folder_on_disk(config, env, cache_folder) is not None:
+        obtain(config, env, cache_folder, lambda rows: None)
+        return
+    rows = config.dataset_size // config.collect_envs
+    if config.success_share not in (None, 1.0) and rows < env.time_limit:
+        raise ValueError(
+            f"success_share {config.success_share} needs whole failures, of {env.time_limit} steps in "
+            f"{env.name!r}; dataset_size {config.dataset_size} over collect_envs {config.collect_envs} gives "
+            f"each environment {rows} rows"
+        )
+
+
+def count_rows(config: DataConfig, env: Environment, cache_folder: Path) -> int | None:
+    """Returns how many rows the dataset has or will have, at most, without reading them.
+
+    A dataset on disk has as many as its card says, whatever size is asked for; None where no card says it.
+    A share of successes leaves some of them out.
+    """
+    on_disk = _folder_on_disk(config, env, cache_folder)
+    return config.dataset_size if on_disk is None else _card_of(on_disk).get("transitions")
+
+
+def replay_folder(cache_folder: Path, env_name: str) -> Path:
+    """Returns where `scripts/train_behavior.py --save-replay` leaves the medium-replay dataset."""
+    return cache_folder / "datasets" / f"{env_name}-medium-replay"
+
+
+def obtain(
+    config: DataConfig,
+    env: Environment,
+    cache_folder: Path,
+    on_progress: Progress,
+    compiled: Compile = compile_when_called,
+) -> tuple[Dataset, str]:
+    """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
+
+    Raises:
+        ValueError: see `check`, `dataset.load` and `trajectories.with_success_share`.
+    """
+    whole, origin = _obtain_whole(config, env, cache_folder, on_progress, compiled)
+    if config.success_share is None:
+        return whole, origin
+    rows = trajectories.with_success_share(
+        whole.rows, config.success_share, env.time_limit, config.dataset_seed
+    )
+    known = whole.card
+    card = dataset.make_card(env, rows, known["name"], known.get("policies", []), known.get("seed", 0))
+    return Dataset(rows, card), f"{origin}, thinned to a share of successes of {card['return_mean']:.3g}"
+
+
+def _obtain_whole(
+    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress, compiled: Compile
+) -> tuple[Dataset, str]:
+    if _is_folder(config):
+        return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
+    if config.dataset == "medium-replay":
+        return _medium_replay(env, cache_folder), "the run that made medium"
+    key = cache.key_of(_identity_whole(config, env, cache_folder))
+    folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
+    if (folder / "card.json").is_file():
+        return dataset.load(folder, env), "the cache"
+    made = roll_out(config, env, on_progress, compiled)
+    try:
+        dataset.save(folder, made)
+    except OSError as error:  # without room it is rolled out again by the next run
+        return made, f"fresh rollouts, which could not be kept ({faults.in_words(error)})"
+    return made, "fresh rollouts"
+
+
+def roll_out(
+    config: DataConfig, env: Environment, on_progress: Progress, compiled: Compile = compile_when_called
+) -> Dataset:
+    """Collects the dataset on the device, an equal share by each behaviour of the mixture."""
+    levels = MIXTURES[config.dataset]
+    parts, policies, done = [], [], 0
+    for index, level in enumerate(levels):
+        share = config.dataset_size // len(levels) + (index < config.dataset_size % len(levels))
+        world, controller, card = source(env, level)
+        seed = config.dataset_seed * len(levels) + index
+        report = lambda rows, before=done: on_progress(before + rows)
+        compiled_for = partial(compiled, f"rollouts of {level}")
+        parts.append(
+            dataset.collect(world, controller, share, config.collect_envs, seed, report, compiled_for)
+        )
+        policies.append({"level": level, "transitions": share, "card": card})
+        done += share
+    rows = dataset.concatenate(parts)
+    card = dataset.make_card(env, rows, config.dataset, policies, config.dataset_seed)
+    return Dataset(rows, card)
+
+
+def source(env: Environment, level: str) -> tuple[Environment, Controller, dict[str, Any]]:
+    """Returns the world that the behaviour `level` collects in, how it acts (sampled), and its card."""
+    if level == "random":
+        card = {"return_mean": None, "how": "uniform actions"}
+        return env, Memoryless(behaviors.random_act(env.action_size)), card
+    if level in waypoints.KINDS:
+        world = waypoints.world(env, level)
+        return world, waypoints.controller(world), waypoints.card(env.name)
+    behavior = behaviors.load(behaviors.shipped_folder(env.name), level)
+    return env, Memoryless(behavior.act(explore=True)), behavior.card
+
+
+def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
+    folder = replay_folder(cache_folder, env.name)
+    if not (folder / "card.json").is_file():
+        raise ValueError(_how_to_make_replay(env.name))
+    return dataset.load(folder, env)
+
+
+def _how_to_make_replay(env_name: str) -> str:
+    """Returns what to tell a person who asks for a replay dataset that is not there."""
+    command = behaviors.load(behaviors.shipped_folder(env_name), "medium").card.get("replay_command")
+    if command is None:
+        return (
+            f"dataset medium-replay does not exist for {env_name!r}: its medium behavior was trained on "
+            "another reward than the task's, so the buffer's rewards are not the task's; "
+            "choose another dataset"
+        )
+    return (
+        "dataset medium-replay is the replay buffer of the run that made medium, too large to ship; "
+        f"make it once with: {command}"
+    )
+
+
+def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
+    """Returns everything that decides the rows: a digest where they are on disk, else what makes them."""
+    thinned = {} if config.success_share is None else {"success_share": config.success_share}
+    return thinned | _identity_whole(config, env, cache_folder)
+
+
+def _identity_whole(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
+    on_disk = _folder_on_disk(config, env, cache_folder)
+    if on_disk is not None:
+        # The seed decides which rows are held out, and which a share of successes leaves out.
+        return {"digest": _card_of(on_disk).get("digest"), "seed": config.dataset_seed}
+    shipped = behaviors.shipped_folder(env.name)
+    made_by = {
+        level: waypoints.card(env.name) if level in waypoints.KINDS else behaviors.digest(shipped, level)
+        for level in MIXTURES[config.dataset]
+        if level != "random"
+    }
+    return {
+        "env": env.fingerprint(),
+        "dataset": config.dataset,
+        "behaviors": made_by,
+        "size": config.dataset_size,
+        "envs": config.collect_envs,
+        "seed": config.dataset_seed,
+    }
+
+
+def _is_folder(config: DataConfig) -> bool:
+    """Returns whether the dataset is a folder; a name of ours stays a name, whatever lies around here."""
+    named = config.dataset in MIXTURES or config.dataset == "medium-replay"
+    return not named and Path(config.dataset).is_dir()
+
+
+def _card_of(folder: Path) -> dict[str, Any]:
+    """Returns the card of a dataset on disk; an empty one where the dataset is gone, as after a resume."""
+    card = folder / "card.json"
+    return json.loads(card.read_text()) if card.is_file() else {}
+
+
+def _folder_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> Path | None:
+    if _is_folder(config):
+        return Path(config.dataset)
+    return replay_folder(cache_folder, env.name) if config.dataset == "medium-replay" else None

@@ -1,0 +1,252 @@
+"""Checks of the settings: every value that cannot work is refused before anything compiles.
+
+Each message names the field, the value given, and the choices or the limit.
+"""
+
+import difflib
+import math
+import typing
+from typing import Any
+
+from wsrl_mjx.config import grid
+from wsrl_mjx.config.settings import (
+    AgentConfig,
+    Config,
+    Method,
+    OfflineAlgo,
+    OnlineAlgo,
+    Origin,
+    WarmupSource,
+    flat_fields,
+)
+
+
+def validate(config: Config) -> None:
+    """Raises ValueError for the first field that cannot work, naming it, its value and the choices."""
+    _check_points(config)
+    _check_counts(config)
+    _check_rates(config)
+    _check_choices(config)
+    _check_ensemble(config.agent)
+    _check_constants_of_algorithms(config)
+    _check_online_data(config)
+    _check_guide(config)
+    _check_updates(config)
+    _check_lengths(config)
+    _check_chunks(config)
+
+
+def _check_points(config: Config) -> None:
+    if len(set(config.points)) < len(config.points):
+        raise ValueError(f"points must be different from each other, got {config.points}")
+    if len({tuple(grid.parse(point)) for point in config.points}) > 1:
+        raise ValueError(f"points must all name the same settings, got {config.points}")
+    if not config.points:
+        return
+    settings = grid.at_points(config)
+    for single in settings:
+        validate(single)
+    if len({single.offline.cloning_weight == 0.0 for single in settings}) > 1:
+        raise ValueError(
+            "points cannot mix a cloning_weight of 0 with others: without it the loss is another"
+        )
+
+
+def _check_counts(config: Config) -> None:
+    may_be_zero = {"warmup_steps", "seed", "dataset_seed", "offline_steps", "true_value_states"}
+    may_be_zero |= {"max_skipped_updates"}
+    for name, value in flat_fields(config).items():
+        if name in ("actor_hidden", "critic_hidden"):
+            if not value or any(not _is_count(width) or width < 1 for width in value):
+                raise ValueError(f"{name} must be one or more positive integers, got {value}")
+            continue
+        least = 0 if name in may_be_zero else 1
+        if name in _COUNT_FIELDS and (not _is_count(value) or value < least):
+            kind = "positive" if least else "zero or more"
+            raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
+    if config.data.dataset_seed >= 2**31:
+        raise ValueError(f"dataset_seed must be below 2**31, got {config.data.dataset_seed}")
+    if config.seed + config.num_seeds > 2**31:
+        raise ValueError(f"seed must be below 2**31 for every one of num_seeds, got {config.seed}")
+
+
+def _check_rates(config: Config) -> None:
+    for name, value in flat_fields(config).items():
+        if name.endswith("_lr") and value is not None and not 0.0 <= value < 1.0:
+            raise ValueError(f"{name} must be in [0, 1), got {value}")
+        if isinstance(value, float) and name != "utd" and not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value}")
+    for name in ("discount", "target_rate"):
+        value = getattr(config.agent, name)
+        if not 0.0 < value <= 1.0:
+            raise ValueError(f"{name} must be in (0, 1], got {value}")
+    algorithms = (config.offline.offline_algo, config.online.online_algo)
+    if "calql" in algorithms and config.agent.discount >= 1.0:
+        raise ValueError("discount must be less than 1 for calql: its returns-to-go bootstrap, got 1.0")
+    if config.agent.init_temperature <= 0.0:
+        raise ValueError(f"init_temperature must be positive, got {config.agent.init_temperature}")
+    for name in ("cql_alpha", "online_cql_alpha"):
+        value = flat_fields(config)[name]
+        if value is not None and value <= 0.0:
+            raise ValueError(f"{name} must be positive, got {value}")
+    if not 0.0 <= config.offline.cloning_weight <= 1.0:
+        raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
+    if config.evaluation.true_value_states and config.agent.discount >= 1.0:
+        raise ValueError("true_value_states needs a discount below 1, got 1.0: its sums would not end")
+    if config.online.online_cql_alpha is not None and config.offline.cql_learn_alpha:
+        raise ValueError(
+            f"online_cql_alpha is a fixed weight, got {config.online.online_cql_alpha} with a learned one; "
+            "choose --no-cql-learn-alpha"
+        )
+    share = config.data.success_share
+    if share is not None and not 0.0 <= share <= 1.0:
+        raise ValueError(f"success_share must be in [0, 1], got {share}")
+    if config.data.reward_scale == 0.0:
+        raise ValueError("reward_scale must not be 0: every reward would be the same")
+
+
+def _check_choices(config: Config) -> None:
+    offline, online = config.offline, config.online
+    choose("method", config.method, typing.get_args(Method))
+    choose("offline_algo", offline.offline_algo, typing.get_args(OfflineAlgo))
+    choose("iql_extraction", offline.iql_extraction, ("awr", "ddpg"))
+    choose("online_algo", online.online_algo, typing.get_args(OnlineAlgo))
+    choose("warmup_source", online.warmup_source, typing.get_args(WarmupSource))
+    choose("retain", online.retain, ("none", "append"))
+    choose("init_actor", online.init_actor, typing.get_args(Origin))
+    choose("init_critics", online.init_critics, typing.get_args(Origin))
+    choose("std_mode", config.agent.std_mode, ("state", "global"))
+    choose("precision", config.agent.precision, ("float32", "bfloat16"))
+    choose("actor_q", config.agent.actor_q, ("min", "mean"))
+
+
+def _check_constants_of_algorithms(config: Config) -> None:
+    if not 0.5 <= config.offline.iql_expectile < 1.0:
+        raise ValueError(f"iql_expectile must be in [0.5, 1), got {config.offline.iql_expectile}")
+    for name in ("iql_beta", "awac_beta", "iql_cloning", "so2_noise", "so2_noise_limit"):
+        value = flat_fields(config)[name]
+        if value < 0.0:
+            raise ValueError(f"{name} must not be negative, got {value}")
+
+
+def _check_online_data(config: Config) -> None:
+    """Checks what fills the buffer and the minibatches besides the policy's own experience."""
+    online = config.online
+    if not 0.0 <= online.offline_share < 1.0:
+        raise ValueError(f"offline_share must be in [0, 1), got {online.offline_share}")
+    if online.offline_share > 0.0 and not 0 < config.offline_rows < online.batch_size:
+        raise ValueError(
+            f"offline_share {online.offline_share} of batch_size {online.batch_size} is "
+            f"{config.offline_rows} rows; it must leave one row at least on either side"
+        )
+    if online.offline_share > 0.0 and online.retain == "append":
+        raise ValueError("offline_share and retain append are two ways to keep the data; choose one")
+    if config.prefilled_rows % max(online.num_envs, 1):
+        raise ValueError(
+            f"warmup_steps must be a multiple of num_envs ({online.num_envs}) for warmup_source data, "
+            f"got {online.warmup_steps}"
+        )
+
+
+def _check_guide(config: Config) -> None:
+    online = config.online
+    if online.guide_steps < 0.0 or 0.0 < online.guide_steps < 1.0:
+        raise ValueError(f"guide_steps must be 0 or at least 1, got {online.guide_steps}")
+    if online.guide_steps and not config.offline.offline_steps:
+        raise ValueError("guide_steps needs a pretrained policy: offline_steps must not be 0")
+
+
+def _check_ensemble(agent: AgentConfig) -> None:
+    if agent.target_subset > agent.ensemble_size:
+        raise ValueError(
+            f"target_subset must not exceed ensemble_size ({agent.ensemble_size}), got {agent.target_subset}"
+        )
+
+
+def _check_updates(config: Config) -> None:
+    online = config.online
+    updates = online.utd * online.num_envs
+    whole = round(updates) if math.isfinite(updates) else 0
+    if whole < 1 or abs(updates - whole) > 1e-6:
+        raise ValueError(
+            f"utd * num_envs must be a positive integer, got {online.utd} * {online.num_envs} = {updates}"
+        )
+    if whole % config.critics_per_actor != 0:
+        raise ValueError(
+            f"utd * num_envs = {whole} must be a multiple of the {config.critics_per_actor} critic "
+            f"updates that share an actor update; choose another utd (got {online.utd})"
+        )
+    if online.replay_capacity % online.num_envs != 0:
+        raise ValueError(
+            f"replay_capacity must be a multiple of num_envs ({online.num_envs}), "
+            f"got {online.replay_capacity}"
+        )
+
+
+def _check_lengths(config: Config) -> None:
+    online = config.online
+    if online.warmup_source != "data" and online.warmup_steps >= online.online_steps:
+        raise ValueError(
+            f"warmup_steps must be less than online_steps ({online.online_steps}), which count it, got "
+            f"{online.warmup_steps}: there would be no fine-tuning"
+        )
+    if config.first_update >= online.online_steps:
+        product = f"{online.utd:g} * {online.num_envs} * {online.batch_size}"
+        raise ValueError(
+            f"online_steps must be more than {config.first_update}, got {online.online_steps}: the first "
+            f"update waits for utd * num_envs * batch_size = {product} rows; choose fewer num_envs or a "
+            "smaller batch_size"
+        )
+    before = config.first_update + config.prefilled_rows
+    if online.replay_capacity < before:
+        raise ValueError(
+            f"replay_capacity must hold the {before} rows before the first update, "
+            f"got {online.replay_capacity}"
+        )
+    if config.data.dataset_size < config.data.collect_envs:
+        raise ValueError(
+            f"dataset_size must be at least collect_envs ({config.data.collect_envs}), "
+            f"got {config.data.dataset_size}"
+        )
+
+
+def _check_chunks(config: Config) -> None:
+    chunk, online = config.evaluation.chunk_steps, config.online
+    if chunk % online.num_envs != 0:
+        raise ValueError(f"chunk_steps must be a multiple of num_envs ({online.num_envs}), got {chunk}")
+    multiples = {
+        "eval_every": config.evaluation.eval_every,
+        "pretrain_eval_every": config.evaluation.pretrain_eval_every,
+        "checkpoint_every": config.evaluation.checkpoint_every,
+        "online_steps": online.online_steps,
+        "offline_steps": config.offline.offline_steps,
+    }
+    for name, value in multiples.items():
+        if value % chunk != 0:
+            raise ValueError(f"{name} must be a multiple of chunk_steps ({chunk}), got {value}")
+    if 1000 % chunk != 0:
+        raise ValueError(f"chunk_steps must divide 1000, the first evaluation after the switch, got {chunk}")
+
+
+def choose(field_name: str, value: str, choices: tuple[str, ...]) -> str:
+    """Returns `value` if it is one of `choices`.
+
+    Raises:
+        ValueError: otherwise, with the choices and the nearest of them.
+    """
+    if value in choices:
+        return value
+    near = difflib.get_close_matches(value, choices, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{field_name} must be one of {', '.join(choices)}, got {value!r}{hint}")
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_COUNT_FIELDS = frozenset(
+    name
+    for name, value in flat_fields(Config()).items()
+    if isinstance(value, int) and not isinstance(value, bool)
+)

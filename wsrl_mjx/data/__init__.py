@@ -1,0 +1,1 @@
+"""Experience: the replay, rollouts, offline datasets, and the behaviours that make them."""

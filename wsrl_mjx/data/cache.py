@@ -1,0 +1,45 @@
+"""Where work is kept between runs: datasets and pretrainings by digest, and XLA's compiled programs."""
+
+import functools
+import hashlib
+import json
+import os
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+ENVIRONMENT_VARIABLE = "WSRL_MJX_CACHE"
+
+
+def default_folder() -> Path:
+    """Returns $WSRL_MJX_CACHE, or wsrl_mjx in the user's cache folder."""
+    if chosen := os.environ.get(ENVIRONMENT_VARIABLE):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "wsrl_mjx"
+
+
+def key_of(ingredients: dict[str, Any]) -> str:
+    """Returns a short digest of everything that decides a result: what is asked for, and the code."""
+    text = json.dumps([ingredients, _code()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _code() -> str:
+    """Returns a digest of our source and the versions beneath it: an edited loss finds no old result."""
+    digest = hashlib.sha256()
+    here = Path(__file__).parents[1]
+    for path in sorted([*here.rglob("*.py"), *(here.parent / "envs").rglob("*.py")]):
+        digest.update(path.read_bytes())
+    for package in ("jax", "jaxlib", "mujoco-mjx"):
+        digest.update(metadata.version(package).encode())
+    return digest.hexdigest()
+
+
+def enable_compilation_cache(folder: Path) -> None:
+    """Lets XLA keep compiled programs in `folder`, unless the user has chosen another place."""
+    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -1,0 +1,190 @@
+"""The runs behind a figure of `experiments.figures`: what was asked for, as jobs that share what they can."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import envs as worlds
+from wsrl_mjx.config.presets import preset_config, resolve_preset
+from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
+from wsrl_mjx.config.validation import choose
+from wsrl_mjx.experiments import jobs, warmup_map
+from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP, FigureArm, Times
+from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.runs import pretrained
+
+LENGTHS = (Times(0.5), Times(1.0), Times(2.0))  # of pretraining in the heat map
+DEFAULT = "wsrl"  # the arm that others can come out as: WSRL from Cal-QL, or with the preset's own warmup
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for.
+
+    Attributes:
+        figure: a name in `FIGURES`.
+        preset: resolved.
+        envs: names of environments.
+        num_seeds: of every run.
+        changes: settings of all arms, by name; an arm's own come after them.
+        lengths: of pretraining, in the heat map.
+        shares: of successes in the data, in the heat map; None for the data as it is.
+    """
+
+    figure: str
+    preset: str
+    envs: tuple[str, ...]
+    num_seeds: int
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
+    shares: tuple[float | None, ...] = (warmup_map.AS_ROLLED_OUT,)
+
+    @property
+    def grid(self) -> warmup_map.Grid:
+        """The cells of the heat map."""
+        return warmup_map.Grid(self.envs, self.lengths, self.shares)
+
+    @property
+    def command(self) -> str:
+        """The command that makes the figure."""
+        words = [
+            self.figure,
+            "--preset",
+            self.preset,
+            "--num-seeds",
+            str(self.num_seeds),
+            "--envs",
+            *self.envs,
+        ]
+        if self.changes:
+            words += ["--set", *(f"{name}={text(value)}" for name, value in self.changes.items())]
+        if self.figure == HEAT_MAP:
+            shares = ["all" if share is warmup_map.AS_ROLLED_OUT else str(share) for share in self.shares]
+            words += ["--offline-steps", *map(str, self.lengths), "--success-shares", *shares]
+        return shlex.join(["python", "scripts/reproduce.py", *words])
+
+
+class Planned(NamedTuple):
+    """One arm in one environment."""
+
+    arm: str
+    job: Job
+
+
+class Plan(NamedTuple):
+    """The runs of a figure, and those that cannot be at this size, each with the reason."""
+
+    runs: list[Planned]
+    left_out: dict[str, str]
+
+
+def plan(request: Request) -> Plan:
+    """Returns the runs of a figure, environment by environment.
+
+    Those that agree in everything before the switch start from the pretraining of the first of them.
+
+    Raises:
+        ValueError: a value that cannot work; the message names the field and the arm.
+    """
+    if request.figure == HEAT_MAP:
+        arms = warmup_map.arms(request.grid, request.changes)
+        return Plan([Planned(arm.name, arm.job(request.preset, request.num_seeds)) for arm in arms], {})
+    runs: list[Planned] = []
+    left_out: dict[str, str] = {}
+    for env in request.envs:
+        sources: dict[Any, str] = {}
+        default = _job(DEFAULT, env, request)
+        for name in FIGURES[request.figure].arms:
+            own = settings(ARMS[name], env, request)
+            warmup, steps = own["warmup_steps"], own["online_steps"]
+            if "warmup_steps" in ARMS[name].changes and warmup >= steps:
+                reason = f"its warmup of {warmup:,} does not fit into {steps:,} online steps"
+                left_out[run_name(env, name)] = reason
+                continue
+            job = _job(name, env, request)
+            if job.config == default.config:
+                job = default
+            if job.config.offline.offline_steps:
+                source = sources.setdefault(_pretraining(job.config), job.name)
+                job = job._replace(pretrained=None if source == job.name else source)
+            runs.append(Planned(name, job))
+    return Plan(runs, left_out)
+
+
+def of_arms(plan: Plan, names: Sequence[str], folder: Path) -> list[Job]:
+    """Returns the jobs of these arms, each once, or those of all arms without names.
+
+    One whose pretraining is another's, neither among them nor in `folder`, the runs', makes its own or
+    finds it in the cache.
+
+    Raises:
+        ValueError: a name that the figure has no arm of.
+    """
+    known = tuple(dict.fromkeys(arm for arm, _ in plan.runs))
+    for name in names:
+        for left_out, reason in plan.left_out.items():
+            if left_out.endswith(f"-{name}") and name not in known:
+                raise ValueError(f"arms {name} is left out: {reason}")
+        choose("arms", name, known)
+    jobs = dict.fromkeys(job for arm, job in plan.runs if not names or arm in names)
+    own = {job.name for job in jobs}
+    there = lambda source: source in own or pretrained.is_kept(folder / source)
+    return [
+        job if job.pretrained and there(job.pretrained) else job._replace(pretrained=None) for job in jobs
+    ]
+
+
+def run_name(env: str, arm: str) -> str:
+    """Returns the folder of an arm's run in an environment."""
+    return f"{env.replace(':', '-')}-{arm}"
+
+
+def _job(name: str, env: str, request: Request) -> Job:
+    arm = ARMS[name]
+    values = settings(arm, env, request)
+    own = {key: values[key] for key in (*request.changes, *arm.changes)} | {"method": arm.method}
+    return jobs.Arm(run_name(env, name), env, own).job(request.preset, request.num_seeds)
+
+
+def lengths(env: str, preset: str) -> tuple[int, ...]:
+    """Returns the lengths of pretraining in the heat map: a half, one and two of the preset's."""
+    config = preset_config(resolve_preset(preset), env)
+    return tuple(_times(length, "offline_steps", config) for length in LENGTHS)
+
+
+def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
+    """Returns all settings of an arm, with relative steps worked out."""
+    base = replace_flat(preset_config(resolve_preset(request.preset), env, arm.method), dict(request.changes))
+    own = {
+        name: _times(value, name, base) if isinstance(value, Times) else value
+        for name, value in arm.changes.items()
+    }
+    if own.get("true_value_states") and not _restartable(env):
+        own["true_value_states"] = 0
+    return flat_fields(base) | own
+
+
+def _times(times: Times, name: str, config: Config) -> Any:
+    """Returns a multiple of the config's value of that name; of steps, in whole chunks."""
+    value, chunk = times.factor * flat_fields(config)[name], config.evaluation.chunk_steps
+    return max(1, round(value / chunk)) * chunk if name.endswith("_steps") else value
+
+
+@cache
+def _restartable(env: str) -> bool:
+    return getattr(worlds.make(env), "restartable", False)
+
+
+def _pretraining(config: Config) -> tuple[Any, ...]:
+    """Returns what decides a pretraining, as `pretrained.identity` does."""
+    data, offline, agent = config.data, config.offline, config.agent
+    backup_actions = config.backup_actions_of(offline.offline_algo)
+    return config.env, config.env_options, data, offline, agent, backup_actions, config.seed, config.num_seeds
+
+
+def text(value: Any) -> str:
+    """Returns a setting as `--set` takes it."""
+    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

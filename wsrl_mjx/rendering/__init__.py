@@ -1,0 +1,1 @@
+"""Pictures: episodes as video or strip, ways and values in a maze."""

@@ -1,0 +1,85 @@
+"""A run's dataset on the device: from when it is first asked for until it is dropped."""
+
+from pathlib import Path
+
+import jax
+
+from envs.base import Environment
+from wsrl_mjx.config import named_datasets
+from wsrl_mjx.config.settings import Config
+from wsrl_mjx.data import dataset, hold_out
+from wsrl_mjx.data.rollout import RewardTransform
+from wsrl_mjx.runs import plan, signals
+from wsrl_mjx.runs.console import Console, size
+from wsrl_mjx.runs.timing import Facts
+from wsrl_mjx.training.sharding import Placement
+from wsrl_mjx.types import Transition
+
+
+class OfflineData:
+    """The rows to train on, and those held out.
+
+    Attributes:
+        rows: [D], on every device that has members; None while they are not there.
+        ruler: the rows held out to measure on; None until the data was loaded.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        env: Environment,
+        cache_dir: Path,
+        placement: Placement,
+        compiled: named_datasets.Compile,
+        console: Console,
+    ) -> None:
+        self._config, self._env, self._cache_dir = config, env, cache_dir
+        self._placement, self._compiled, self._console = placement, compiled, console
+        self.rows: Transition | None = None
+        self.ruler: Transition | None = None
+
+    def load(self, transform: RewardTransform, facts: Facts) -> Transition:
+        """Returns the rows, loaded once; prints what they are, and notes it in `facts`.
+
+        Raises:
+            ValueError: the run goes on from other data than it began with.
+            StoppedError: a signal asked for the end while they were rolled out.
+        """
+        if self.rows is not None:
+            return self.rows
+        began, config = facts.clock(), self._config
+        with self._console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
+            report = signals.checked(progress.advance_to)
+            obtain = named_datasets.obtain
+            found, origin = obtain(config.data, self._env, self._cache_dir, report, self._compiled)
+        digest = found.card["digest"]
+        if facts.dataset_digest not in ("", digest):
+            raise ValueError(
+                f"dataset {config.data.dataset} has the digest {digest[:12]}; the run began with "
+                f"{facts.dataset_digest[:12]}"
+            )
+        rows, others = hold_out.split(found.rows, config.data.dataset_seed)
+        on_device = lambda part: dataset.to_device(part, transform, config.agent.discount)
+        on_devices: Transition = self._placement.copied(on_device(rows))
+        self.rows = on_devices
+        self.ruler = hold_out.choose(on_device(others), config.data.dataset_seed)
+        facts.dataset_rows, facts.dataset_digest = found.size, digest
+        facts.behavior_return = found.card["return_mean"]
+        facts.spent("data", began)
+        mean, reference = found.card["return_mean"], self._env.reference
+        self._console.say(
+            f"offline data: {found.size:,} rows of {found.card['name']} from {origin}, "
+            f"{f'return {mean:,.0f}' if reference is None else reference.show(mean)} over "
+            f"{found.card['episodes']} episodes; {len(others['reward']):,} rows held out to measure on"
+        )
+        return on_devices
+
+    def drop(self) -> None:
+        """Frees the rows' memory: from here on the learner sees its own experience alone."""
+        if self.rows is None:
+            return
+        count, freed = len(self.rows.reward), plan.bytes_of(self.rows)
+        for leaf in jax.tree.leaves(self.rows):
+            leaf.delete()
+        self.rows = None
+        self._console.say(f"offline data dropped: {count:,} rows, {size(freed)} freed")

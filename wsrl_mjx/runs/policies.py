@@ -1,0 +1,195 @@
+"""Policies to judge and to show: the actors of a run, read from its checkpoints, or a behaviour.
+
+Nothing here trains, and nothing here writes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+import envs
+from envs.base import Environment
+from wsrl_mjx.algos.sac import SAC
+from wsrl_mjx.config import grid
+from wsrl_mjx.config.presets import check_env
+from wsrl_mjx.config.settings import Config, from_saved
+from wsrl_mjx.config.validation import validate
+from wsrl_mjx.data import behaviors
+from wsrl_mjx.data.rollout import Act
+from wsrl_mjx.runs.checkpoint import Checkpoints
+from wsrl_mjx.runs.run_folder import read_config
+from wsrl_mjx.training import recipes
+from wsrl_mjx.types import Clock, Key
+
+Decide = Callable[[Any, jax.Array, Key, bool], jax.Array]  # params, obs [N, O], key, explore -> [N, A]
+
+
+@dataclass(frozen=True)
+class Policies:
+    """One policy a training seed, all of one network.
+
+    Attributes:
+        title: where they come from, for people.
+        short: the same as the beginning of a file's name.
+        env: the environment that they act in.
+        labels: one name a policy, such as "seed 3".
+        params: their parameters, every leaf [S, ...].
+    """
+
+    title: str
+    short: str
+    env: Environment
+    labels: tuple[str, ...]
+    params: Any
+    decide: Decide
+
+    def act(self, params: Any, explore: bool) -> Act:
+        """Returns the policy with `params` (one row of them): sampled actions, or the mode."""
+        return lambda obs, key: self.decide(params, obs, key, explore)
+
+    def of(self, index: int) -> Any:
+        """Returns the parameters of the policy `index`."""
+        return jax.tree.map(lambda leaf: leaf[index], self.params)
+
+
+def load(run: Path | None, behavior: tuple[str, str] | None, step: str, pretrained: bool) -> Policies:
+    """Returns the policies that a command line names: a run's, or a behaviour.
+
+    Args:
+        run: folder of a run.
+        behavior: environment and level.
+        step: online step of the run's checkpoint, or "latest".
+        pretrained: take the run's finished pretraining instead.
+
+    Raises:
+        ValueError: neither or both are given, or there is no such thing.
+    """
+    if step != "latest" and not step.isdecimal():
+        raise ValueError(f"step must be an online step or latest, got {step!r}")
+    if step != "latest" and pretrained:
+        raise ValueError("give step or pretrained, not both")
+    if behavior is not None and run is None:
+        if step != "latest" or pretrained:
+            raise ValueError("step and pretrained belong to a run; a behavior has neither")
+        return from_behavior(*behavior)
+    if run is None or behavior is not None:
+        raise ValueError("give either the folder of a run or --behavior ENV LEVEL")
+    return from_run(run, None if step == "latest" else int(step), pretrained)
+
+
+def run_config(run_dir: Path) -> Config:
+    """Returns the config of the run at `run_dir`.
+
+    Raises:
+        ValueError: there is no run of `scripts/train.py`.
+    """
+    try:
+        config = from_saved(read_config(run_dir))
+        validate(config)
+    except ValueError as error:
+        if "config.json" in str(error):
+            raise
+        raise ValueError(f"{run_dir} is not a run of scripts/train.py: its config has {error}") from None
+    return config
+
+
+def kept_steps(run_dir: Path) -> list[int]:
+    """Returns the indices of a run's checkpoints, oldest first: gradient steps plus online steps."""
+    folder = run_dir / "checkpoints"
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -> Policies:
+    """Returns the actors of a run, one a seed.
+
+    Args:
+        run_dir: folder of a run.
+        step: online step of the checkpoint; None for the newest, of whichever phase.
+        pretrained: take the finished pretraining instead.
+
+    Raises:
+        ValueError: no run there, or no such checkpoint.
+    """
+    config = run_config(run_dir)
+    folder, index = _checkpoint(run_dir, config, step, pretrained)
+    env = envs.make_from_text(config.env, config.env_options)
+    recipe = recipes.make(config, env)
+    kept = Checkpoints(folder)
+    meta = kept.meta(index)
+    phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)
+    all_members = grid.of(config)
+    like = recipe.shapes(phase, len(all_members))
+    part = recipe.pretrain if phase == "pretrain" else recipe.online
+    actor_of = lambda tree: part.algorithm.hand_over(tree[0].agent).actor.params
+    params = kept.restore_part(index, (like, Clock.zero()), actor_of)  # the buffer may be gigabytes
+    kept.close()
+    steps = "online" if phase == "online" else "gradient"
+    return Policies(
+        title=f"{run_dir}, after {done:,} {steps} steps",
+        short=f"{steps}-{done}",
+        env=env,
+        labels=tuple(member.label for member in all_members),
+        params=params,
+        decide=_decide_with(recipe.online.algorithm),
+    )
+
+
+def from_behavior(env_name: str, level: str) -> Policies:
+    """Returns a behaviour of an environment: "random", or one that is shipped.
+
+    Raises:
+        ValueError: no such environment or behaviour.
+    """
+    check_env(env_name)
+    title, short = f"{env_name}, behavior {level}", f"{env_name.replace(':', '-')}-{level}"
+    if level == "random":
+        env = envs.make(env_name)
+        uniform = behaviors.random_act(env.action_size)
+        draw = lambda _, obs, key, explore: uniform(obs, key)
+        return Policies(title, short, env, (level,), jnp.zeros(1), draw)
+    folder = behaviors.shipped_folder(env_name)
+    if not (folder / f"{level}.json").is_file():
+        choices = ", ".join(["random", *sorted(path.stem for path in folder.glob("*.json"))])
+        raise ValueError(f"behavior must be one of {choices} for {env_name}, got {level!r}")
+    behavior = behaviors.load(folder, level)
+
+    def decide(params: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        actions: Any = behavior.actor.apply(params, obs)
+        return actions.sample(key)[0] if explore else actions.mode()
+
+    params = jax.tree.map(lambda leaf: leaf[None], behavior.params)
+    return Policies(title, short, envs.make(env_name), (level,), params, decide)
+
+
+def _decide_with(sac: SAC) -> Decide:
+    def decide(params: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        policy = sac.policy(params, obs)
+        return policy.sample(key)[0] if explore else policy.mode()
+
+    return decide
+
+
+def _checkpoint(run_dir: Path, config: Config, step: int | None, pretrained: bool) -> tuple[Path, int]:
+    """Returns folder and index of the wanted checkpoint, found without opening it."""
+    if pretrained:
+        if not (run_dir / "pretrained").is_dir():
+            raise ValueError(f"run {run_dir} keeps no finished pretraining of its own")
+        return run_dir / "pretrained", 0
+    kept = kept_steps(run_dir)
+    if not kept:
+        raise ValueError(f"run {run_dir} has no checkpoint yet")
+    if step is None:
+        return run_dir / "checkpoints", kept[-1]
+    offline = config.offline.offline_steps
+    if offline + step not in kept:
+        online = [f"{index - offline:,}" for index in kept if index > offline] or ["none yet"]
+        raise ValueError(
+            f"step {step:,} has no checkpoint in {run_dir}; online steps kept: {', '.join(online)}"
+        )
+    return run_dir / "checkpoints", offline + step

@@ -1,0 +1,89 @@
+"""A run's part in sharing pretrainings: it takes a finished one, or keeps its own for the runs to come."""
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from wsrl_mjx.data import hold_out
+from wsrl_mjx.runs import faults, pretrained
+from wsrl_mjx.runs.checkpoint import NotSavedError
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.pretrained import Found
+from wsrl_mjx.runs.run_folder import Row, RunFolder, read_metrics
+from wsrl_mjx.runs.timing import Facts
+
+
+class Sharing:
+    """Pretrainings of one identity: in a run's folder, in the run it is told to start from, in the cache.
+
+    Attributes:
+        identity: `pretrained.identity` of the run.
+        source: the run folder whose pretraining must be taken; None: whatever is in the cache.
+        origin: where a pretraining that was found comes from.
+    """
+
+    def __init__(
+        self,
+        identity: dict[str, Any],
+        source: Path | None,
+        cache_dir: Path,
+        folder: RunFolder,
+        console: Console,
+    ) -> None:
+        self.identity, self.source = identity, source
+        self.origin = str(source or "the cache")
+        self._cache_dir, self._folder, self._console = cache_dir, folder, console
+
+    def find(self, like: Any) -> Found | None:
+        """Returns a finished pretraining shaped like `like`, or None where there is none.
+
+        It is kept in the run from now on, and its rows are appended to the metrics.
+
+        Raises:
+            ValueError: the source's cannot be used; see `pretrained.find`.
+        """
+        found = self._taken_before(like)
+        if found is None:
+            found = pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
+        if found is None:
+            return None
+        self._keep([self._folder.path / pretrained.FOLDER], found)
+        hold_out.save(self._folder.path, found.ruler)
+        self._folder.append(Row(*row) for row in found.meta["rows"])
+        rows = found.meta["facts"]["dataset_rows"]
+        self._console.say(
+            f"pretraining: found finished in {self.origin}; its {rows:,} rows of offline data are not loaded"
+        )
+        return found
+
+    def _taken_before(self, like: Any) -> Found | None:
+        """Returns the pretraining that this run began from, where it was cut before its first checkpoint."""
+        own = self._folder.path
+        if not (own / pretrained.FOLDER).is_dir():
+            return None
+        try:
+            found = pretrained.find(own, self._cache_dir, self.identity, like, self._console.say)
+        except ValueError as error:  # itself cut in the middle, or damaged
+            self._console.say(f"{error}; it is deleted, and looked for elsewhere")
+            shutil.rmtree(own / pretrained.FOLDER, ignore_errors=True)
+            return None
+        self.origin = "this run's folder"
+        return found
+
+    def keep(self, state: Any, facts: Facts) -> None:
+        """Saves the run's own finished pretraining in its folder and in the cache."""
+        rows = [list(row) for row in read_metrics(self._folder.path) if row.phase == "pretrain"]
+        meta = {"facts": asdict(facts), "rows": rows}
+        folders = [
+            self._folder.path / pretrained.FOLDER,
+            pretrained.cache_folder(self._cache_dir, self.identity),
+        ]
+        self._keep(folders, Found(state, meta, hold_out.load(self._folder.path)))
+
+    def _keep(self, folders: list[Path], found: Found) -> None:
+        try:
+            pretrained.keep(folders, self.identity, found)
+        except (OSError, NotSavedError) as error:  # the run itself needs it no more
+            faults.check_writable(self._folder.path)
+            self._console.say(f"the pretraining could not be kept for other runs: {error}")

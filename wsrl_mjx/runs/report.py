@@ -1,0 +1,193 @@
+"""What a run leaves for people: the summary, the table of returns before and after, the learning curve."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from envs.base import ReferenceScores
+from wsrl_mjx.analysis import comparison, curve_plots
+from wsrl_mjx.analysis.metrics import curve, of_point
+from wsrl_mjx.config.grid import Member
+from wsrl_mjx.config.methods import METHODS
+from wsrl_mjx.config.settings import Config
+from wsrl_mjx.rendering import maze_picture
+from wsrl_mjx.runs.console import Console, counted, duration
+from wsrl_mjx.runs.run_folder import Row, RunFolder, read_metrics
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
+PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relative to the online part
+
+
+def write(
+    path: Path, config: Config, reference: ReferenceScores | None, facts: dict[str, Any], console: Console
+) -> None:
+    """Writes summary.json and learning_curve.png into the run folder, and prints the table."""
+    rows = read_metrics(path)
+    summary = summarize(rows, config, reference, facts)
+    if config.points:
+        figure = curve_plots.figure(comparison.read_points(path), _title(config))
+    else:
+        figure = learning_curve(rows, config, reference, facts["behavior_return"])
+    figure.savefig(path / "learning_curve.png", dpi=130)
+    pictures = ["learning_curve.png"]
+    looks = maze_picture.read(path)
+    if looks:
+        steps, scores = curve(rows, "online", "eval/score")
+        success = dict(zip(steps.tolist(), scores.mean(axis=1).tolist(), strict=True))
+        drawn = maze_picture.draw(looks, success, f"{config.env}, {counted(config.num_seeds, 'seed')}")
+        drawn.savefig(path / "maze.png", dpi=130)
+        pictures.append("maze.png")
+    RunFolder(path).write_json("summary.json", summary)  # last: where it is, the run is whole
+    print_summary(summary, reference, console)
+    console.say(f"written to {path}: summary.json, {', '.join(pictures)}, metrics.csv, checkpoints")
+
+
+def summarize(
+    rows: list[Row], config: Config, reference: ReferenceScores | None, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """Returns the run in numbers: per seed, of each grid point if there are any, and the cost."""
+    by_point = {
+        point: _milestones(of_point(rows, point), config, reference) for point in config.points or ("",)
+    }
+    online_seconds = facts["seconds"].get("warmup", 0.0) + facts["seconds"].get("fine-tuning", 0.0)
+    online_steps = config.online.online_steps * len(by_point) * config.num_seeds
+    return {
+        "env": config.env,
+        "preset": config.preset,
+        "online_steps": config.online.online_steps,
+        "method": config.method,
+        "behavior": _with_score(facts["behavior_return"], reference) if config.needs_data else None,
+        **({"points": by_point} if config.points else {"seeds": by_point[""]}),
+        "seconds": {name: round(value, 2) for name, value in facts["seconds"].items()},
+        "compile_seconds": facts["compile_seconds"],
+        "online_steps_per_second": round(online_steps / max(online_seconds, 1e-9), 1),
+        "offline_rows": facts["dataset_rows"],
+        "dataset_digest": facts["dataset_digest"],
+        "pretraining_from": facts["pretraining_from"],
+    }
+
+
+def _milestones(
+    rows: list[Row], config: Config, reference: ReferenceScores | None
+) -> dict[str, dict[str, Any]]:
+    """Returns by seed where one grid point starts, falls to, and ends."""
+    steps, returns = curve(rows, "online", "eval/return")
+    milestones = {
+        "pretrained": returns[0],
+        "lowest_after_switch": returns[steps > 0].min(axis=0),
+        "final": returns[-1],
+    }
+    return {
+        str(seed): {name: _with_score(values[i], reference) for name, values in milestones.items()}
+        for i, seed in enumerate(config.seeds)
+    }
+
+
+def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, console: Console) -> None:
+    """Prints returns before and after, one line a member, and where the time went."""
+    names = ("pretrained", "lowest_after_switch", "final")
+    header = [
+        "member" if "points" in summary else "seed",
+        "behavior data",
+        "pretrained",
+        "lowest after the switch",
+        "final",
+    ]
+    show = lambda entry: _show(entry, reference)
+    data = show(summary["behavior"])
+    of_all = {
+        Member(point, int(seed)): entry
+        for point, seeds in summary.get("points", {"": summary.get("seeds")}).items()
+        for seed, entry in seeds.items()
+    }
+    name = lambda member: member.label if member.point else str(member.seed)
+    table = [[name(member), data, *(show(entry[n]) for n in names)] for member, entry in of_all.items()]
+    title = "Return" if reference is None else f"Return ({reference.quantity})"
+    console.table("Success" if reference and reference.of_success else title, header, table)
+    spent = ", ".join(f"{name} {duration(value)}" for name, value in summary["seconds"].items())
+    compiled = duration(sum(summary["compile_seconds"].values()))
+    console.say(f"time: {spent}; compilation {compiled}")
+
+
+def learning_curve(
+    rows: list[Row], config: Config, reference: ReferenceScores | None, behavior_return: float
+) -> Figure:
+    """Returns two panels over online steps: the score (or return), and the critics' mean Q."""
+    with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        normalize = reference.normalize if reference else (lambda x: x)
+        _draw(left, config, rows, "eval/return", BLUE, normalize)
+        if np.isfinite(behavior_return):
+            left.axhline(normalize(behavior_return), color=GREY, linestyle="--", linewidth=1)
+            left.annotate(
+                "behavior data", (1.0, normalize(behavior_return)), xycoords=("axes fraction", "data"),
+                ha="right", va="bottom", color=GREY, fontsize=9,
+            )  # fmt: skip
+        left.set_ylabel(reference.quantity if reference else "return")
+        _draw(right, config, rows, "critic/q", ORANGE, lambda x: x)
+        right.set_ylabel("mean Q on the training batches")
+        figure.suptitle(_title(config), fontsize=11)
+    return figure
+
+
+def _title(config: Config) -> str:
+    return (
+        f"{METHODS[config.method].title}: {config.env}, "
+        f"{config.data.dataset if config.needs_data else 'no'} data, {counted(config.num_seeds, 'seed')}, "
+        f"preset {config.preset}"
+    )
+
+
+def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, scale: Any) -> None:
+    """Draws mean and spread over seeds: pretraining left of the switch, warmup shaded, then fine-tuning."""
+    pretrained = config.offline.offline_steps > 0
+    width = PRETRAINING_SHARE * config.online.online_steps if pretrained else 0.0
+    steps, values = curve(rows, "pretrain", name)
+    online_steps, online = curve(rows, "online", name)
+    before = (steps / max(config.offline.offline_steps, 1) - 1.0) * width
+    goes_on = pretrained and config.online.init_actor == "pretrained"
+    if name.startswith("eval/") and len(online_steps) and goes_on:  # the switch is its last point
+        before = np.append(before, 0.0)
+        values = np.concatenate([values, online[:1]]) if values.size else online[:1]
+    _draw_seeds(axes, before, scale(values), color, linestyle=":")
+    _draw_seeds(axes, online_steps, scale(online), color, linestyle="-")
+    axes.axvline(0, color="black", linewidth=1)
+    axes.axvspan(0, config.online.warmup_steps - config.prefilled_rows, color=GREY, alpha=0.13, linewidth=0)
+    top = axes.get_xaxis_transform()
+    label = "warmup, fine-tuning" if config.online.warmup_steps else "fine-tuning"
+    if pretrained:
+        axes.text(-0.5 * width, 1.01, "pretraining", transform=top, ha="center", fontsize=9, color=GREY)
+        label = f"switch: {label}"
+    axes.text(0.02 * width, 1.01, label, transform=top, ha="left", fontsize=9, color=GREY)
+    axes.set_xlim(-width, config.online.online_steps)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= config.online.online_steps])
+    since = f"since the switch ({config.offline.offline_steps:,} gradient steps before)" if pretrained else ""
+    axes.set_xlabel(f"environment steps {since}".strip())
+
+
+def _draw_seeds(axes: Axes, steps: np.ndarray, values: np.ndarray, color: str, linestyle: str) -> None:
+    if not len(steps):
+        return
+    for seed in range(values.shape[1]):
+        axes.plot(steps, values[:, seed], color=color, alpha=0.3, linewidth=0.8, linestyle=linestyle)
+    seen = ~np.all(np.isnan(values), axis=1)
+    axes.plot(steps[seen], np.nanmean(values[seen], axis=1), color=color, linewidth=2, linestyle=linestyle)
+
+
+def _with_score(value: float, reference: ReferenceScores | None) -> dict[str, float | None]:
+    score = float(reference.normalize(value)) if reference else None
+    return {"return": float(value), "score": score}
+
+
+def _show(entry: dict[str, Any] | None, reference: ReferenceScores | None) -> str:
+    if entry is None:
+        return "none"
+    if reference is not None and reference.of_success:
+        return f"{entry['score']:.0f} %"
+    score = "" if entry["score"] is None else f" ({entry['score']:.1f})"
+    return f"{entry['return']:,.0f}{score}"

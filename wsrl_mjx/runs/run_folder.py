@@ -1,0 +1,295 @@
+"""The run folder: config, versions, metrics, summary. Never overwritten, appended to without a seam."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from wsrl_mjx.runs import faults
+from wsrl_mjx.runs.events import Events
+
+RAISABLE = ("online_steps", "max_skipped_updates")  # no number before the end depends on them
+COLUMNS = ("phase", "step", "seed", "name", "value", "point")
+PACKAGES = (
+    "wsrl_mjx",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "orbax-checkpoint",
+    "mujoco",
+    "mujoco-mjx",
+    "brax",
+    "numpy",
+)
+
+
+class Row(NamedTuple):
+    """One line of metrics.csv."""
+
+    phase: str
+    step: int
+    seed: int
+    name: str
+    value: float
+    point: str = ""  # of the grid; empty where the run has none
+
+
+class RunFolder:
+    """Paths and writers of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.metrics_path = path / "metrics.csv"
+        self._written: int | None = None  # bytes of metrics.csv that are whole; None: all that it has
+        self._waiting = b""  # rows that the disk has not taken yet
+        self._events: dict[str, Events] = {}  # by phase: each counts its own steps
+        self._events_kept: dict[str, int] | None = None  # last step by phase, after a resume
+
+    @classmethod
+    def create(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
+        """Makes a new folder with the config and the versions in it, whole or not at all.
+
+        Raises:
+            ValueError: if there is something at `path` already, or it cannot be made.
+        """
+        check_free(path)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            unfinished.mkdir(parents=True)
+            folder = cls(unfinished)
+            folder.write_json("versions.json", versions())
+            folder.write_json("config.json", config)
+            folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
+            unfinished.rename(path)  # fails where another process was first
+        except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise ValueError(f"run-dir {path} cannot be made: {error.strerror}") from None
+        return cls(path)
+
+    @classmethod
+    def reopen(cls, path: Path, config: dict[str, Any], defaults: dict[str, Any]) -> "RunFolder":
+        """Opens an existing folder to go on in it.
+
+        Args:
+            path: of the folder.
+            config: the settings to go on with.
+            defaults: what a setting counts as that did not exist when the run began.
+
+        What is in `RAISABLE` may have grown. Nothing is written: another process may be at work there.
+
+        Raises:
+            ValueError: no run there, or it was made with another config; the message lists the differences.
+        """
+        folder = cls(path)
+        saved = defaults | read_config(path)
+        grown = {k: config[k] for k in RAISABLE if k in config and k in saved and config[k] > saved[k]}
+        saved |= grown
+        differing = sorted(k for k in saved.keys() | config.keys() if saved.get(k) != config.get(k))
+        if differing:
+            lines = [f"  {k}: the run has {saved.get(k)!r}, now {config.get(k)!r}" for k in differing]
+            raise ValueError(f"run-dir {path} was made with another config:\n" + "\n".join(lines))
+        return folder
+
+    def settle(self, config: dict[str, Any]) -> None:
+        """Replaces the config where some of it has grown; for the process that holds the folder's lock."""
+        if read_config(self.path) != config:
+            self.write_json("config.json", config)
+
+    def settle_versions(self) -> list[str]:
+        """Records what computes from here on; returns a line for everything that is not what it last was.
+
+        What it was before stays in the file, under `before`, the newest last.
+        """
+        now = versions()
+        try:
+            saved = dict(json.loads((self.path / "versions.json").read_text()))
+        except (OSError, ValueError, TypeError):  # no reason not to go on
+            self.write_json("versions.json", now)
+            return ["versions.json was lost"]
+        earlier = saved.pop("before", [])
+        changed = [name for name in now if saved.get(name) != now[name]]
+        if changed:
+            self.write_json("versions.json", {**now, "before": [*earlier, saved]})
+        return [f"{name}: {saved.get(name)}, now {now[name]}" for name in changed]
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Replaces a JSON file in one move, so that a reader never sees half of it."""
+        temporary = self.path / f".{name}.{os.getpid()}"  # machines that share a sweep write alike
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        temporary.replace(self.path / name)
+
+    def append(self, rows: Iterable[Row]) -> None:
+        """Appends to metrics.csv and to the TensorBoard events; what a full disk does not take waits.
+
+        Raises:
+            OSError: the folder is gone, or cannot be written any more.
+        """
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        for row in rows:
+            writer.writerow(row._replace(value=repr(row.value)))
+            member = f"{row.point}/seed{row.seed}".removeprefix("/")
+            self._events_of(row.phase).add(f"{row.name}/{member}", row.value, row.step)
+        self._waiting += text.getvalue().encode()
+        self.write_waiting()
+        for events in self._events.values():
+            events.flush()
+
+    def write_waiting(self) -> bool:
+        """Writes the rows that wait; returns whether none does any more. Raises OSError as `append` does."""
+        try:
+            with self.metrics_path.open("r+b") as file:  # never made anew: its rows would be lost
+                # Half of what waits may be there from the time before.
+                self._written = file.seek(0, os.SEEK_END) if self._written is None else self._written
+                file.truncate(self._written)
+                file.seek(self._written)
+                file.write(self._waiting)
+        except OSError as error:
+            if faults.is_full(error):
+                return False
+            faults.check_writable(self.path)
+            raise
+        self._written, self._waiting = self._written + len(self._waiting), b""
+        return True
+
+    def mark(self) -> dict[str, Any]:
+        """Returns the place in metrics.csv that a checkpoint remembers, once the disk has all before it.
+
+        Raises:
+            OSError: the disk is full, or does not take them otherwise.
+        """
+        if not self.write_waiting():
+            raise OSError("metrics.csv: there is no room for its rows")
+        with self.metrics_path.open("rb") as file:
+            os.fsync(file.fileno())
+            content = file.read()
+        return {"size": len(content), "digest": hashlib.sha256(content).hexdigest()}
+
+    def holds(self, mark: dict[str, Any]) -> bool:
+        """Returns whether metrics.csv begins with the rows that were there at `mark`."""
+        try:
+            with self.metrics_path.open("rb") as file:
+                content = file.read(mark["size"])
+        except OSError:
+            return False
+        return hashlib.sha256(content).hexdigest() == mark["digest"]
+
+    def cut_metrics(self, size: int | None = None) -> None:
+        """Drops the rows behind the first `size` bytes, which a checkpoint remembered; they will come again.
+
+        Without a size all rows are dropped.
+
+        Raises:
+            ValueError: the metrics have other columns; nothing is dropped then.
+        """
+        _check_columns(self.path)  # the rows come later: the last may be torn
+        self._written, self._waiting = len(",".join(COLUMNS)) + 1 if size is None else size, b""
+        with self.metrics_path.open("r+b") as file:
+            file.truncate(self._written)
+        self._events_kept = {}
+        for row in read_metrics(self.path):
+            self._events_kept[row.phase] = max(row.step, self._events_kept.get(row.phase, 0))
+
+    def close(self) -> None:
+        """Closes the events."""
+        for events in self._events.values():
+            events.close()
+
+    def _events_of(self, phase: str) -> Events:
+        """Returns the phase's events; after a resume TensorBoard forgets the steps that come again."""
+        if phase not in self._events:
+            forget_from = None if self._events_kept is None else self._events_kept.get(phase, -1) + 1
+            self._events[phase] = Events(self.path / "tensorboard" / phase, forget_from)
+        return self._events[phase]
+
+
+def check_free(path: Path) -> None:
+    """Raises ValueError if no folder can be made at `path`, or it is taken; then a free one is named."""
+    above = next(parent for parent in path.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise ValueError(f"run-dir {path}: no folder can be made in {above}")
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        free = next(p for n in range(2, 10_000) if not (p := path.with_name(f"{path.name}-{n}")).exists())
+        raise ValueError(
+            f"run-dir {path} exists; go on in it with --resume, or take a free name: --run-dir {free}"
+        )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Returns the flat config of the run at `path`.
+
+    Raises:
+        ValueError: there is no run.
+    """
+    try:
+        config = json.loads((path / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"run-dir {path} holds no run: config.json is missing") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"run-dir {path}: config.json is damaged ({error})") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"run-dir {path}: config.json is damaged (no settings in it)")
+    return config
+
+
+def read_metrics(path: Path) -> list[Row]:
+    """Returns the rows of a run's metrics.csv; of one that is being written, up to the last whole row.
+
+    Raises:
+        ValueError: its columns are not ours: another version wrote it.
+    """
+    _check_columns(path)
+    text = (path / "metrics.csv").read_text()
+    return [
+        Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
+        for r in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+    ]
+
+
+def _check_columns(path: Path) -> None:
+    with (path / "metrics.csv").open() as file:
+        header = file.readline().strip()
+    if header != ",".join(COLUMNS):
+        raise ValueError(
+            f"run-dir {path}: metrics.csv must have the columns {', '.join(COLUMNS)}, got {header!r}; "
+            "another version wrote it"
+        )
+
+
+def write_metrics(path: Path, rows: Iterable[Row]) -> None:
+    """Replaces a folder's metrics.csv in one move."""
+    temporary = path / f".metrics.csv.{os.getpid()}"
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(row._replace(value=repr(row.value)) for row in rows)
+    temporary.replace(path / "metrics.csv")
+
+
+def versions() -> dict[str, Any]:
+    """Returns what the numbers of a run depend on besides its config."""
+    device = jax.local_devices()[0]
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": f"{device.platform}: {device.device_kind}",
+        "devices": jax.local_device_count(),
+        **{name: _version(name) for name in PACKAGES},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed as a package"

@@ -1,0 +1,225 @@
+"""The two phases as pure steps, and the compiled chunk that scans them.
+
+A phase is a small static bundle with `step(shared, state, clock) -> (state, clock, metrics)` for one seed.
+`make_chunk` scans it, maps it over seeds and jits it; every program of this project is made there.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from envs.base import Environment
+from wsrl_mjx.data import online_returns, replay, rollout
+from wsrl_mjx.data.replay_mixing import Retention
+from wsrl_mjx.training import groups
+from wsrl_mjx.training.exploration import Explorer
+from wsrl_mjx.training.sharding import Placement
+from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
+
+ONE_DEVICE = Placement()
+
+
+class Phase(Protocol):
+    """One kind of step."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of every step."""
+        ...
+
+    def step(self, shared: Any, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
+        """Advances one seed by one step. `shared` and `clock` are common to all seeds."""
+        ...
+
+
+class Pretrain(struct.PyTreeNode):
+    """One offline gradient step: critics, then actor, on one minibatch of the dataset."""
+
+    algorithm: Any  # Algorithm
+    batch_size: int = struct.field(pytree_node=False)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of every step."""
+        return self.algorithm.metric_names
+
+    def step(self, shared: Transition, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
+        """Draws a minibatch from `shared`, the dataset [D], and updates critics and actor once."""
+        key, key_sample, key_critic, key_actor = jax.random.split(state.key, 4)
+        index = jax.random.randint(key_sample, (self.batch_size,), 0, shared.reward.shape[0])
+        batch = replay.gather(shared, index)
+        agent, critic_metrics = self.algorithm.update_critic(state.agent, batch, key_critic)
+        agent, actor_metrics = self.algorithm.update_actor(agent, batch, key_actor)
+        clock = clock.replace(updates=clock.updates + 1)
+        return state.replace(agent=agent, key=key), clock, critic_metrics | actor_metrics
+
+
+class OnlineShared(struct.PyTreeNode):
+    """What an online step reads and never writes."""
+
+    warmup_steps: jax.Array  # [] int32, rows before the first update; traced: changing it compiles nothing
+    reward_transform: rollout.RewardTransform
+    # [] int32, offline rows in the buffer before the first step; traced
+    prefilled: jax.Array = struct.field(default_factory=lambda: jnp.zeros((), jnp.int32))
+    data: Transition | None = None  # [D], where offline rows stay
+
+
+class Online(struct.PyTreeNode):
+    """Act, step, insert; and, after the warmup, U critic updates and the actor updates that go with them.
+
+    The updates stand under a `lax.cond` whose predicate reads the unbatched clock alone, so that `vmap`
+    over seeds keeps a real branch. The buffer is an operand of that branch and never its result.
+    """
+
+    algorithm: Any  # Algorithm
+    env: Environment = struct.field(pytree_node=False)
+    num_envs: int = struct.field(pytree_node=False)
+    updates: int = struct.field(pytree_node=False)  # critic updates per vector step: utd * num_envs
+    critics_per_actor: int = struct.field(pytree_node=False)  # critic updates per actor update
+    batch_size: int = struct.field(pytree_node=False)  # rows of one critic update
+    explorer: Explorer = Explorer()
+    retention: Retention = Retention()
+    discount: jax.Array | None = None  # of returns-to-go, where the algorithm asks for them
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of the metrics of every step."""
+        return (*rollout.STEP_METRICS, *self.algorithm.metric_names)
+
+    def step(
+        self, shared: OnlineShared, state: TrainState, clock: Clock
+    ) -> tuple[TrainState, Clock, Metrics]:
+        """Takes one vector step in the environments, and updates when the warmup is over."""
+        key, key_act, key_update = jax.random.split(state.key, 3)
+        env_steps = clock.env_steps + self.num_envs
+        inserted = env_steps + shared.prefilled
+        # One full round of distinct draws is asked for in every arm: without it, "no warmup" would train
+        # on a thousand copies of one row.
+        first_update = jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
+        learning, warming_up = inserted >= first_update, inserted - self.num_envs < first_update
+        act = lambda obs, k: self.explorer.act(self.algorithm, state, warming_up, k)
+        env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
+        buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)
+        agent, learner_metrics = jax.lax.cond(
+            learning, self._update, self._keep, state.agent, buffer, shared.data, inserted, key_update
+        )
+        clock = Clock(env_steps, clock.updates + jnp.where(learning, self.updates, 0))
+        ended = env.terminated | env.truncated | ~env.valid
+        guide = self.explorer.after(state.guide, ended, jax.random.fold_in(key_act, 1))
+        state = state.replace(agent=agent, env=env, buffer=buffer, key=key, guide=guide)
+        return state, clock, metrics | learner_metrics
+
+    def _insert(
+        self, buffer: replay.ReplayBuffer, rows: Transition, env_steps: jax.Array, prefilled: jax.Array
+    ) -> replay.ReplayBuffer:
+        """Puts one step's rows [N] into the buffer, with returns-to-go where the algorithm asks for them."""
+        if self.discount is None:
+            return replay.insert(buffer, rows, env_steps + prefilled)
+        buffer = replay.insert(buffer, online_returns.unfinished(rows), env_steps + prefilled)
+        env_steps = env_steps + self.num_envs
+        return online_returns.write_back(
+            buffer,
+            inserted=env_steps + prefilled,
+            steps=env_steps // self.num_envs,
+            num_envs=self.num_envs,
+            horizon=self.env.time_limit,
+            discount=self.discount,
+        )
+
+    def _update(
+        self,
+        agent: Any,
+        buffer: replay.ReplayBuffer,
+        data: Transition | None,
+        inserted: jax.Array,
+        key: Key,
+    ) -> tuple[Any, Metrics]:
+        """Runs all updates of one vector step; the rows of all of them are gathered at once."""
+        key_sample, key_update = jax.random.split(key)
+        shape = (self.updates // self.critics_per_actor, self.critics_per_actor, self.batch_size)
+        return self.learn(agent, self.retention.draw(buffer, data, key_sample, shape, inserted), key_update)
+
+    def learn(self, agent: Any, batches: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Updates on `batches` [R, C, B]: R rounds of C critic updates and one of the actor."""
+        rounds = batches.reward.shape[0]
+        keys = jax.random.split(key, (rounds, self.critics_per_actor + 1))
+
+        def critic_update(agent: Any, scanned: tuple[Transition, Key]):
+            batch, key = scanned
+            return self.algorithm.update_critic(agent, batch, key)
+
+        def round_of_updates(agent: Any, scanned: tuple[Transition, Key]):
+            batch, keys = scanned
+            agent, critic_metrics = jax.lax.scan(critic_update, agent, (batch, keys[:-1]))
+            merged = jax.tree.map(lambda x: x.reshape((-1, *x.shape[2:])), batch)
+            agent, actor_metrics = self.algorithm.update_actor(agent, merged, keys[-1])
+            return agent, _sum(critic_metrics) | actor_metrics
+
+        agent, metrics = jax.lax.scan(round_of_updates, agent, (batches, keys))
+        return agent, _sum(metrics)
+
+    def _keep(
+        self,
+        agent: Any,
+        buffer: replay.ReplayBuffer,
+        data: Transition | None,
+        inserted: jax.Array,
+        key: Key,
+    ) -> tuple[Any, Metrics]:
+        """The warmup's branch: the agent stays as it is, bit for bit."""
+        del buffer, data, inserted, key
+        return agent, zero_metrics(self.algorithm.metric_names)
+
+
+def zero_metrics(names: tuple[str, ...]) -> Metrics:
+    """Returns averages of nothing."""
+    return {name: Average.zero() for name in names}
+
+
+def _sum(metrics: Metrics) -> Metrics:
+    """Adds up averages along their leading axis."""
+    return jax.tree.map(lambda x: jnp.sum(x, axis=0), metrics)
+
+
+Chunk = Callable[[Phase, Any, TrainState, Clock], tuple[TrainState, Clock, Metrics]]
+
+
+def member_axes(phase: Any) -> Any:
+    """Returns `vmap`'s axes for a bundle of hyper-parameters: 0 where members differ, None where they agree.
+
+    A hyper-parameter is a scalar; one that has an axis has a value for each member.
+    """
+    return jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, phase)
+
+
+def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
+    """Returns a jitted function that advances all members by `length` steps of a phase.
+
+    Its state has a leading axis of members and is donated, and so has every hyper-parameter in which members
+    differ; `shared` and the clock have none. Metrics come back as averages over the chunk, [M].
+    """
+
+    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+        def body(carry: tuple[TrainState, Clock, Metrics], _: None):
+            state, clock, totals = carry
+            state, clock, metrics = phase.step(shared, state, clock)
+            return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None
+
+        start = (state, clock, zero_metrics(phase.metric_names))
+        return jax.lax.scan(body, start, length=length)[0]
+
+    def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+        of_phase = member_axes(phase)
+        axes, out_axes = (of_phase, None, 0, None), (0, None, 0)
+        side_by_side = jax.vmap(one_member, in_axes=axes, out_axes=out_axes)
+
+        def of_one_device(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+            grouped = groups.one_after_another(side_by_side, of_phase, groups.size(state))
+            return grouped(phase, shared, state, clock)
+
+        return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock)
+
+    return jax.jit(all_members, donate_argnames="state")
