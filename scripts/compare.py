@@ -17,6 +17,7 @@ import tyro
 from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings
 from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.config.validation import choose
+from wsrl_mjx.runs.arms import read_arms
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def read(arguments: Arguments) -> list[Arm]:
     arms: list[Arm] = []
     for path in arguments.runs:
         is_file = path.suffix == ".csv"
-        arms += curve_files.read_csv(path) if is_file else comparison.read_points(path, next(labels))
+        arms += curve_files.read_csv(path) if is_file else read_arms(path, next(labels))
     known = comparison.by_label(arms)
     for label, own in known.items():
         worlds = [arm.world for arm in own]

@@ -86,8 +86,8 @@ def evaluate(policies: Policies, modes: tuple[bool, ...], episodes: int, seed: i
     """Plays `episodes` episodes with each policy, all side by side, once a mode; returns rows of scores."""
 
     @jax.jit  # `explore` is traced: one compilation for both modes
-    def play(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.Episodes:
-        def one(params: Any, key: jax.Array) -> rollout.Episodes:
+    def play(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.EpisodeScores:
+        def one(params: Any, key: jax.Array) -> rollout.EpisodeScores:
             sampled, mode = policies.act(params, explore=True), policies.act(params, explore=False)
             act = lambda obs, k: jnp.where(explore, sampled(obs, k), mode(obs, k))
             return rollout.evaluate(policies.env, act, key, episodes)
@@ -102,7 +102,7 @@ def evaluate(policies: Policies, modes: tuple[bool, ...], episodes: int, seed: i
     return rows
 
 
-def score(policies: Policies, played: rollout.Episodes, explore: bool) -> list[dict[str, Any]]:
+def score(policies: Policies, played: rollout.EpisodeScores, explore: bool) -> list[dict[str, Any]]:
     """Returns a row of numbers for each policy; `played` has its episodes in [S, N]."""
     reference = policies.env.reference
     rows = []

@@ -14,6 +14,7 @@ import tyro
 
 import envs
 from wsrl_mjx.analysis import comparison
+from wsrl_mjx.analysis.text import counted
 from wsrl_mjx.cli import command_line
 from wsrl_mjx.cli.command_line import Command
 from wsrl_mjx.config import grid, named_datasets
@@ -21,7 +22,7 @@ from wsrl_mjx.experiments import hosts, jobs, sweep, sweep_report
 from wsrl_mjx.experiments.hosts import Host
 from wsrl_mjx.experiments.sweep import Part
 from wsrl_mjx.runs import plan
-from wsrl_mjx.runs.console import Console, counted
+from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run import open_folder, settings_of
 
 GRID = "sweep.json"  # beside the config that all members share

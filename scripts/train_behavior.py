@@ -24,7 +24,7 @@ from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.data import behaviors, cache, dataset, replay, rollout
 from wsrl_mjx.runs.checkpoint import Checkpoints
-from wsrl_mjx.training import phases, runtime
+from wsrl_mjx.training import loop, runtime, steps
 from wsrl_mjx.types import Clock, TrainState, Transition
 
 
@@ -117,12 +117,12 @@ def train(config: BehaviorConfig) -> None:
     sac = make_sac(config, env.action_size, 0)
     updates = max(1, round(config.utd * config.num_envs))
     transform = rollout.RewardTransform(hyper(config.reward_scale), hyper(0.0))
-    shared = phases.OnlineShared(jnp.asarray(config.warmup_steps, jnp.int32), transform)
+    shared = steps.OnlineShared(jnp.asarray(config.warmup_steps, jnp.int32), transform)
     chunk_steps = config.eval_every // config.num_envs
-    chunk = phases.make_chunk(chunk_steps)
+    chunk = loop.make_chunk(chunk_steps)
 
     @jax.jit
-    def score(actor_params: Any, key: jax.Array) -> rollout.Episodes:
+    def score(actor_params: Any, key: jax.Array) -> rollout.EpisodeScores:
         act = lambda obs, k: sac.policy(actor_params, obs).mode()
         return rollout.evaluate(judge, act, key, config.eval_episodes)
 
@@ -144,7 +144,7 @@ def train(config: BehaviorConfig) -> None:
     while int(clock.env_steps) < last:
         began = time.perf_counter()
         sac = make_sac(config, env.action_size, int(clock.env_steps))
-        online = phases.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
+        online = steps.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
         state, clock, metrics = chunk(online, shared, state, clock)
         done = int(clock.env_steps)
         params = jax.tree.map(lambda x: x[0], state.agent.actor.params)

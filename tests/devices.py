@@ -12,7 +12,7 @@ from probe_envs import Line
 import envs
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run, RunOptions
 from wsrl_mjx.runs.run_folder import read_metrics
 
@@ -28,7 +28,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 
 
-WORKSHOP = Workshop()  # runs on the same devices share their programs
+WORKSHOP = Programs()  # runs on the same devices share their programs
 
 
 class CutOffError(Exception):

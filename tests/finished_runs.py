@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import flat_fields
 from wsrl_mjx.runs.pretrained import as_json
-from wsrl_mjx.runs.run_folder import Row, RunFolder
+from wsrl_mjx.runs.run_folder import RunFolder
 
 Curves = Mapping[str, Mapping[int, Sequence[float]]]  # values by metric, step and seed
 

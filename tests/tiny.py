@@ -18,7 +18,7 @@ from wsrl_mjx.algos.iql import IQL
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.algos.so2 import SO2
 from wsrl_mjx.data import replay, rollout
-from wsrl_mjx.training.phases import Online, OnlineShared
+from wsrl_mjx.training.steps import Online, OnlineShared
 from wsrl_mjx.types import Average, TrainState, Transition
 
 OBS, ACTION, ENSEMBLE, WIDTH = 3, 2, 4, 8

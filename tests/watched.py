@@ -9,12 +9,12 @@ import numpy as np
 from probe_envs import Line, probe
 from rich.console import Console as RichConsole
 
+from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run, RunOptions
-from wsrl_mjx.runs.run_folder import Row
 
 LINE = probe(Line)
 OFFLINE, ONLINE, WARMUP = 40, 40, 20
@@ -27,7 +27,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 
 
-WORKSHOP = Workshop()
+WORKSHOP = Programs()
 
 
 class CutOffError(Exception):

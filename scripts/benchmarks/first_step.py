@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 import envs
-from wsrl_mjx.config import presets
+from wsrl_mjx.config import build, presets
 from wsrl_mjx.data import cache
-from wsrl_mjx.training import phases, recipes, runtime
+from wsrl_mjx.training import loop, runtime
 from wsrl_mjx.types import Clock
 
 
@@ -28,14 +28,14 @@ def main(preset: str, env_name: str, folder: str) -> None:
     runtime.prepare()
     cache.enable_compilation_cache(Path(folder))
     config = presets.preset_config(preset, env_name)
-    recipe = recipes.make(config, envs.make(env_name))
+    recipe = build.make(config, envs.make(env_name))
 
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), 1))
     state = jax.block_until_ready(jax.jit(jax.vmap(recipe.switch))(begun))
     # Past the warmup, so that the step has its updates.
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
     marks["reset"] = time.perf_counter()
-    program = runtime.compiled(phases.make_chunk(1).lower(recipe.online, recipe.shared, state, clock))
+    program = runtime.compiled(loop.make_chunk(1).lower(recipe.online, recipe.shared, state, clock))
     marks["compile"] = time.perf_counter()
     jax.block_until_ready(program(recipe.online, recipe.shared, state, clock))
     marks["first step"] = time.perf_counter()

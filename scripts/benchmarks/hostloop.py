@@ -10,9 +10,10 @@ import numpy as np
 import envs
 from benchmarks import flops
 from benchmarks.timing import per_step, timed_calls
+from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.training import recipes, runtime
-from wsrl_mjx.training.phases import Online
+from wsrl_mjx.training import runtime
+from wsrl_mjx.training.steps import Online
 from wsrl_mjx.types import Transition
 
 GYMNASIUM = {
@@ -42,7 +43,7 @@ class HostLoop:
     def __init__(self, config: Config, steps: int) -> None:
         self.steps, self.random = steps, np.random.default_rng(0)
         task = envs.make(config.env)
-        recipe = recipes.make(config, task)
+        recipe = build.make(config, task)
         self.phase: Online = recipe.online
         self.sizes = task.obs_size, task.action_size
         self.env = gymnasium.make(GYMNASIUM[config.env], **_cut(config.env))

@@ -10,9 +10,11 @@ import envs
 from benchmarks import flops
 from benchmarks.timing import per_step, timed_calls
 from envs.base import Environment, EnvState, ReferenceScores, first_state
+from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data.replay import ReplayBuffer
-from wsrl_mjx.training import phases, recipes, runtime
+from wsrl_mjx.training import loop, runtime
+from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.types import Clock, TrainState, Transition
 
 
@@ -43,7 +45,7 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
     """Returns the time of one online step of all seeds, updates included, with a full replay buffer."""
     world = envs.make(config.env)
     env: Environment = world if physics else Still(world.obs_size, world.action_size)
-    recipe = recipes.make(config, env)
+    recipe = build.make(config, env)
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
     state = jax.jit(jax.vmap(lambda begun: filled(recipe, begun)))(begun)
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
@@ -54,7 +56,7 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
 def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[str, Any]:
     """Returns the time of one gradient step of all seeds, on a dataset of the configured size."""
     env = envs.make(config.env)
-    recipe = recipes.make(config, env)
+    recipe = build.make(config, env)
     row = Transition.empty(env.obs_size, env.action_size).replace(mc_return=jnp.zeros(()))
     data = jax.jit(_random_rows, static_argnums=1)(row, config.data.dataset_size, jax.random.key(1))
     state = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
@@ -62,7 +64,7 @@ def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[st
     return _time(recipe.pretrain, data, state, Clock.zero(), chunk, repeats, work) | {"seeds": seeds}
 
 
-def filled(recipe: recipes.Recipe, begun: TrainState) -> TrainState:
+def filled(recipe: Recipe, begun: TrainState) -> TrainState:
     """Returns a fresh agent with a buffer full of random rows."""
     state = recipe.switch(begun)
     row = jax.tree.map(lambda leaf: leaf[0], state.buffer.data)
@@ -85,7 +87,7 @@ def _random_rows(row: Transition, count: int, key: jax.Array) -> Transition:
 def _time(
     phase: Any, shared: Any, state: TrainState, clock: Clock, chunk: int, repeats: int, work: int
 ) -> dict[str, Any]:
-    program = runtime.compiled(phases.make_chunk(chunk).lower(phase, shared, state, clock))
+    program = runtime.compiled(loop.make_chunk(chunk).lower(phase, shared, state, clock))
 
     def advance(carry: tuple[TrainState, Clock]) -> tuple[TrainState, Clock]:
         return program(phase, shared, *carry)[:2]

@@ -10,18 +10,18 @@ import jax
 
 import envs
 from benchmarks.learning import filled
+from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.resumption import FOLDER, Resumption
 from wsrl_mjx.runs.run_folder import RunFolder
-from wsrl_mjx.training import recipes
 from wsrl_mjx.types import Clock
 
 
 def saves(config: Config, seeds: int, repeats: int) -> dict[str, Any]:
     """Returns the time and the size of a save at the end of a run, when the replay buffer is fullest."""
     config = replace_flat(config, {"replay_capacity": config.online.online_steps})
-    recipe = recipes.make(config, envs.make(config.env))
+    recipe = build.make(config, envs.make(config.env))
     begun = recipe.begin_all(jax.random.split(jax.random.key(0), seeds))
     state = jax.block_until_ready(jax.jit(jax.vmap(lambda begun: filled(recipe, begun)))(begun))
     taken: list[float] = []

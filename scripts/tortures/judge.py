@@ -12,12 +12,12 @@ from rich.console import Console as RichConsole
 
 import envs
 from tortures.victim import Victim
+from wsrl_mjx.config import build
 from wsrl_mjx.config.grid import of
 from wsrl_mjx.config.settings import Config, from_saved
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.resumption import FOLDER, Resumption
 from wsrl_mjx.runs.run_folder import RunFolder, read_config
-from wsrl_mjx.training import recipes
 
 # What was done, how often or where, what came of it, and whether it is as promised.
 Row = tuple[str, str, str, bool]
@@ -37,7 +37,7 @@ class Judge:
 def like_of(path: Path) -> Callable[[str], object]:
     """Returns what gives the shapes of a run's state in a phase."""
     config: Config = from_saved(read_config(path))
-    recipe = recipes.make(config, envs.make_from_text(config.env, config.env_options))
+    recipe = build.make(config, envs.make_from_text(config.env, config.env_options))
     return lambda phase: recipe.shapes(phase, len(of(config)))
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from probe_envs import Line, probe
 
+from wsrl_mjx.config import build
 from wsrl_mjx.config.presets import PRESETS
 from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
 from wsrl_mjx.runs import policies
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.run_folder import RunFolder
-from wsrl_mjx.training import recipes
 from wsrl_mjx.types import Clock
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -28,7 +28,7 @@ def run(workplace: Path) -> Path:
     """A run of two seeds with a finished pretraining, and checkpoints of its last two intervals."""
     path = workplace / "run"
     RunFolder.create(path, flat_fields(CONFIG)).close()
-    recipe = recipes.make(CONFIG, probe(Line))
+    recipe = build.make(CONFIG, probe(Line))
     begun = jax.jit(jax.vmap(recipe.begin))(jax.random.split(jax.random.key(0), 2))
     switched = jax.jit(jax.vmap(recipe.switch))(begun)
     kept = Checkpoints(path / "checkpoints")
@@ -61,7 +61,7 @@ def test_the_newest_checkpoint_and_the_pretraining_are_different_policies(run: P
 
 def test_the_actor_alone_is_read_from_a_checkpoint(run: Path) -> None:
     """Its buffer is of another size than the config's, which nobody notices who does not read it."""
-    recipe = recipes.make(replace_flat(CONFIG, {"replay_capacity": 8000}), probe(Line))
+    recipe = build.make(replace_flat(CONFIG, {"replay_capacity": 8000}), probe(Line))
     state = jax.vmap(recipe.begin)(jax.random.split(jax.random.key(0), 2))
     state = jax.jit(jax.vmap(recipe.switch))(state)
     kept = Checkpoints(run / "checkpoints")

@@ -10,7 +10,7 @@ import reproduce
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.experiments import figure_runs, jobs
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import RunOptions, open_folder
 
 FIGURE = "when_warmup_matters"
@@ -109,8 +109,8 @@ class Finished:
 
     carried_out: ClassVar[list[str]] = []
 
-    def __init__(self, config: Config, options: RunOptions, console: Console, workshop: Workshop) -> None:
-        del console, workshop
+    def __init__(self, config: Config, options: RunOptions, console: Console, programs: Programs) -> None:
+        del console, programs
         self.config, self.options = config, options
 
     def train(self) -> None:

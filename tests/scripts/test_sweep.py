@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import sweep as script
 
+from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.cli import command_line
 from wsrl_mjx.experiments import hosts
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.run_folder import Row, read_metrics
+from wsrl_mjx.runs.run_folder import read_metrics
 
 TINY = [
     "--env", "line", "--preset", "smoke", "--dataset", "random", "--dataset-size", "200",

@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 from probe_envs import Line, probe
 
+from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config, flat_fields, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
-from wsrl_mjx.training import phases, recipes
+from wsrl_mjx.training import loop
 from wsrl_mjx.types import Clock, Transition
 
 # What a name means is checked where it is looked up: worlds, presets, datasets, grids.
@@ -67,10 +68,10 @@ ANY = settings(deadline=None, derandomize=True, suppress_health_check=list(Healt
 def traced(config: Config) -> None:
     """Traces both phases as a run would compile them, and the switch between them."""
     env = probe(Line)
-    recipe = recipes.make(config, env)
+    recipe = build.make(config, env)
     row = Transition.empty(env.obs_size, env.action_size).replace(mc_return=jax.numpy.zeros(()))
     data = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((50, *leaf.shape), leaf.dtype), row)
-    chunk, clock = phases.make_chunk(1), Clock.zero()
+    chunk, clock = loop.make_chunk(1), Clock.zero()
     begun = recipe.shapes("pretrain", 1)
     if config.offline.offline_steps:
         jax.eval_shape(chunk, recipe.pretrain, data, begun, clock)

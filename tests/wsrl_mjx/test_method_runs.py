@@ -101,7 +101,7 @@ def check_data(arm: str, straight: Watched, resumed: Watched) -> None:
 
 
 def test_as_many_offline_rows_begin_the_buffer_as_were_asked_for(tmp_path: Path) -> None:
-    """One after the other through the same workshop: the number of rows is part of the switch's program."""
+    """One after the other through the same programs: the number of rows is part of the switch's program."""
 
     class Switched(Watched):
         def _switch(self, pretrained: Any) -> Any:

@@ -11,8 +11,8 @@ from flax import linen as nn
 from probe_envs import Line, probe
 
 from wsrl_mjx.algos import networks
+from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.training import recipes
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 OBS, ACTION, ROWS, KEY = jnp.zeros(tiny.OBS), jnp.zeros(tiny.ACTION), tiny.batch(16), jax.random.key(7)
@@ -89,7 +89,7 @@ def test_the_losses_are_those_of_float32_to_rounding(updated: dict[str, Any]) ->
 
 def test_the_setting_reaches_all_networks_and_changes_no_parameter() -> None:
     sizes = {"actor_hidden": (8, 8), "critic_hidden": (8, 8), "ensemble_size": 3, "precision": "bfloat16"}
-    recipe = recipes.make(replace_flat(Config(), sizes), probe(Line))
+    recipe = build.make(replace_flat(Config(), sizes), probe(Line))
     for sac in (recipe.online.algorithm, recipe.pretrain.algorithm.sac):
         assert (sac.actor.precision, sac.critic.precision) == ("bfloat16", "bfloat16")
     shapes = jax.eval_shape(recipe.begin, KEY).agent.sac

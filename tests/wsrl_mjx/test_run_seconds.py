@@ -33,7 +33,7 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         now += COMPILING
         yield
 
-    for module in ("facts", "workshop"):
+    for module in ("facts", "programs"):
         monkeypatch.setattr(f"wsrl_mjx.{module}.time", SimpleNamespace(perf_counter=look))
     monkeypatch.setattr(Console, "compiling", compiling)
     config = replace_flat(

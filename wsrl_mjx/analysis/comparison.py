@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,10 +11,8 @@ import numpy as np
 
 import envs
 from envs.base import ReferenceScores
-from wsrl_mjx.analysis.metrics import Curve, curve, of_point
+from wsrl_mjx.analysis.metrics import Curve, Row, curve
 from wsrl_mjx.analysis.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
-from wsrl_mjx.config.settings import from_saved
-from wsrl_mjx.runs.run_folder import Row, read_config, read_metrics
 
 MOMENTS = ("at switch", "lowest", "final", "area")  # of a curve of scores, a number a seed
 
@@ -38,33 +36,6 @@ class Arm:
     keeps_data: bool = False
     warmup: int = 0
     rows: list[Row] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, path: Path, label: str | None = None) -> "Arm":
-        """Reads a run folder; without a label the arm is named after it.
-
-        Raises:
-            ValueError: there is no run, or it has no online evaluation yet.
-        """
-        try:
-            config = from_saved(read_config(path))
-        except ValueError as error:
-            raise ValueError(f"run {path} cannot be compared: {error}") from None
-        try:
-            rows = read_metrics(path)
-        except FileNotFoundError:
-            raise ValueError(f"run {path} has no metrics.csv") from None
-        if not any(row.phase == "online" and row.step > 0 and row.name == "eval/return" for row in rows):
-            raise ValueError(f"run {path} has no evaluation after the switch yet")
-        online = config.online
-        return cls(
-            label or path.name,
-            " ".join([config.env, *(option.replace(" ", "") for option in config.env_options)]),
-            config.method,
-            config.keeps_data,
-            0 if online.warmup_source == "data" else online.warmup_steps,
-            rows,
-        )
 
     @property
     def reference(self) -> ReferenceScores | None:
@@ -112,18 +83,6 @@ class Arm:
         if name == "final":
             return scores[-1]
         return np.trapezoid(scores, steps, axis=0) / (steps[-1] - steps[0])
-
-
-def read_points(path: Path, label: str | None = None) -> list[Arm]:
-    """Reads a run folder as one arm, or as one for each of its grid points, named after label and point.
-
-    Raises:
-        ValueError: see `Arm.read`.
-    """
-    whole = Arm.read(path, label)
-    points = list(dict.fromkeys(row.point for row in whole.rows))
-    name = lambda point: " ".join(part for part in (label or ("" if point else path.name), point) if part)
-    return [replace(whole, label=name(point), rows=of_point(whole.rows, point)) for point in points]
 
 
 def by_label(arms: Sequence[Arm]) -> dict[str, list[Arm]]:

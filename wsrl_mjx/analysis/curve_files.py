@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from wsrl_mjx.analysis.comparison import Arm
+from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.analysis.statistics import Estimate, mean_interval
-from wsrl_mjx.runs.run_folder import Row
 
 SCORE = "score"  # an arm's own, see `Arm.unit`; every other name is a metric's
 RETURN = "eval/return"  # what the score is worked out from

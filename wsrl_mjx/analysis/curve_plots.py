@@ -13,7 +13,7 @@ from matplotlib.ticker import EngFormatter, LogFormatter
 
 from wsrl_mjx.analysis.comparison import Arm, by_label, environments
 from wsrl_mjx.analysis.statistics import mean_interval
-from wsrl_mjx.runs.console import counted
+from wsrl_mjx.analysis.text import counted
 
 DPI = 150
 # A method has its colour in every picture; arms that differ in something else take them in this order.
@@ -76,7 +76,7 @@ PANELS = (
 )
 
 
-class Look(NamedTuple):
+class Style(NamedTuple):
     """How an arm is drawn."""
 
     color: Any
@@ -121,7 +121,7 @@ def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: 
     """
     if not arms:
         raise ValueError("a figure shows one run or more, got none")
-    panels, worlds, looks = choose(arms, names), environments(arms), looks_of(arms, ordered)
+    panels, worlds, styles = choose(arms, names), environments(arms), styles_of(arms, ordered)
     lines = -(-len(panels) // COLUMNS)
     columns = -(-len(panels) // lines)
     width, height = PANEL_SIZE
@@ -133,7 +133,7 @@ def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: 
             own = [arm for arm in arms if arm.world == world]
             band = grid[place * lines : (place + 1) * lines]
             for axes, panel in zip(band.flat, panels, strict=False):
-                _draw(axes, panel, own, looks)
+                _draw(axes, panel, own, styles)
             _shade_warmup(list(band.flat)[: len(panels)], own)
             for axes in band.flat[len(panels) :]:
                 axes.set_visible(False)
@@ -141,14 +141,14 @@ def figure(arms: Sequence[Arm], title: str, names: Sequence[str] = (), ordered: 
                 band[0, 0].set_title(world, loc="left", fontweight="bold")
             for line in range(lines):
                 last = min(columns, len(panels) - line * columns) - 1
-                texts = _label_ends(band[line, last], panels[line * columns + last], own, looks)
+                texts = _label_ends(band[line, last], panels[line * columns + last], own, styles)
                 for text in texts:
                     text.set_in_layout(last == columns - 1)  # else there is room where a panel would be
         drawn.suptitle(_headline(title, arms), fontsize=10)
     return drawn
 
 
-def looks_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Look]:
+def styles_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Style]:
     """Returns how each label is drawn: in its method's colour, and dashed where its twin alone keeps data.
 
     A second arm of the same method has a colour that no method here needs; where there are too many for that,
@@ -160,12 +160,12 @@ def looks_of(arms: Sequence[Arm], ordered: bool = False) -> dict[str, Look]:
     spare = [color for name, color in METHOD_COLORS.items() if name not in dict(kinds)]
     if ordered or new.count(False) > len(spare):
         shades = mpl.colormaps["viridis"](np.linspace(0.0, 0.85, len(firsts)))
-        return {label: Look(color, "-") for label, color in zip(firsts, shades, strict=True)}
-    looks = {}
+        return {label: Style(color, "-") for label, color in zip(firsts, shades, strict=True)}
+    styles = {}
     for label, (method, keeps_data), first in zip(firsts, kinds, new, strict=True):
         color = METHOD_COLORS[method] if first else spare.pop(0)
-        looks[label] = Look(color, "--" if not keeps_data and (method, True) in kinds else "-")
-    return looks
+        styles[label] = Style(color, "--" if not keeps_data and (method, True) in kinds else "-")
+    return styles
 
 
 def _headline(title: str, arms: Sequence[Arm]) -> str:
@@ -179,9 +179,9 @@ def _values(arm: Arm, name: str) -> tuple[np.ndarray, np.ndarray]:
     return arm.scores() if name == "score" else arm.online(name)
 
 
-def _draw(axes: Axes, panel: Panel, arms: Sequence[Arm], looks: dict[str, Look]) -> None:
+def _draw(axes: Axes, panel: Panel, arms: Sequence[Arm], styles: dict[str, Style]) -> None:
     for arm in arms:
-        look = looks[arm.label]
+        look = styles[arm.label]
         steps, values = _values(arm, panel.name)
         if not len(steps):
             continue
@@ -212,7 +212,7 @@ def _shade_warmup(panels: Sequence[Axes], arms: Sequence[Arm]) -> None:
         panels[0].text(0.02, 1.0, "warmup", transform=panels[0].transAxes, va="top", color=GREY)
 
 
-def _label_ends(axes: Axes, panel: Panel, arms: Sequence[Arm], looks: dict[str, Look]) -> list[Text]:
+def _label_ends(axes: Axes, panel: Panel, arms: Sequence[Arm], styles: dict[str, Style]) -> list[Text]:
     """Writes each arm's label beside the end of its line, moved apart where ends are close; returns them."""
     ends: list[float] = []
     for arm in arms:
@@ -222,7 +222,7 @@ def _label_ends(axes: Axes, panel: Panel, arms: Sequence[Arm], looks: dict[str, 
         ends.append(0.0 if end is None else axes.transLimits.transform(end)[1])
     texts: list[Text] = []
     for arm, end, place in zip(arms, ends, spread(np.array(ends), LINE_HEIGHT), strict=True):
-        (color, line), to = looks[arm.label], axes.transAxes
+        (color, line), to = styles[arm.label], axes.transAxes
         axes.plot([1.005, 1.035], [end, place], color=color, linewidth=0.7, clip_on=False, transform=to)
         axes.plot([1.035, 1.1], [place, place], line, color=color, linewidth=1.6, clip_on=False, transform=to)
         texts.append(axes.text(1.12, place, arm.label, color=color, va="center", transform=to))

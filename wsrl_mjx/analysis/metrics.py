@@ -1,10 +1,26 @@
-"""Metrics as arrays: one metric's values over steps and seeds."""
+"""Metrics: rows of a file, and one metric's values over steps and seeds as an array."""
 
+import csv
+import os
 from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from wsrl_mjx.runs.run_folder import Row
+COLUMNS = ("phase", "step", "seed", "name", "value", "point")
+
+
+class Row(NamedTuple):
+    """One line of metrics.csv."""
+
+    phase: str
+    step: int
+    seed: int
+    name: str
+    value: float
+    point: str = ""  # of the grid; empty where the run has none
+
 
 Curve = tuple[np.ndarray, np.ndarray]  # steps [T], values [T, S]
 
@@ -27,3 +43,39 @@ def curve(rows: Iterable[Row], phase: str, name: str) -> Curve:
 def of_point(rows: Iterable[Row], point: str) -> list[Row]:
     """Returns the rows of one grid point."""
     return [row for row in rows if row.point == point]
+
+
+def read(path: Path) -> list[Row]:
+    """Returns the rows of a metrics file; of one that is being written, up to the last whole row.
+
+    Raises:
+        ValueError: its columns are not ours: another version wrote it.
+        FileNotFoundError: there is none.
+    """
+    check_columns(path)
+    text = path.read_text()
+    return [
+        Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
+        for r in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
+    ]
+
+
+def check_columns(path: Path) -> None:
+    """Raises ValueError unless the file at `path` has the columns of a metrics file."""
+    with path.open() as file:
+        header = file.readline().strip()
+    if header != ",".join(COLUMNS):
+        raise ValueError(
+            f"run-dir {path.parent}: {path.name} must have the columns {', '.join(COLUMNS)}, got {header!r}; "
+            "another version wrote it"
+        )
+
+
+def write(path: Path, rows: Iterable[Row]) -> None:
+    """Replaces a metrics file in one move."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(row._replace(value=repr(row.value)) for row in rows)
+    temporary.replace(path)

@@ -32,7 +32,7 @@ def aggregate_figure(arms: Sequence[Arm], title: str, ordered: bool = False) -> 
             "an aggregate needs several environments, each with a score of 0 to 100, and a method that has "
             "a run in all of them"
         )
-    worlds, looks = environments(arms), curve_plots.looks_of(arms, ordered)
+    worlds, looks = environments(arms), curve_plots.styles_of(arms, ordered)
     with mpl.rc_context(curve_plots.STYLE):
         drawn = Figure(figsize=(6.8, 3.4), layout="constrained")
         axes = drawn.subplots()
@@ -70,7 +70,7 @@ def profile_figure(arms: Sequence[Arm], title: str, ordered: bool = False) -> Fi
         ends = [scores for arm in arms for scores in arm.moment("final")]
         thresholds = np.linspace(min(0.0, *ends), max(100.0, *ends), 201)
         for (label, own), look in zip(
-            by_label(arms).items(), curve_plots.looks_of(arms, ordered).values(), strict=True
+            by_label(arms).items(), curve_plots.styles_of(arms, ordered).values(), strict=True
         ):
             value, low, high = performance_profile([arm.moment("final") for arm in own], thresholds)
             axes.step(thresholds, value, color=look.color, linestyle=look.line, linewidth=1.6, label=label)
@@ -92,7 +92,7 @@ def improvement_figure(arms: Sequence[Arm], title: str) -> Figure:
     found = improvements(arms)
     if not found:
         raise ValueError("the probability of improvement compares two methods or more, got one")
-    looks, first = curve_plots.looks_of(arms), arms[0].label
+    looks, first = curve_plots.styles_of(arms), arms[0].label
     with mpl.rc_context(curve_plots.STYLE):
         drawn = Figure(figsize=(5.2, 1.2 + 0.36 * len(found)), layout="constrained")
         axes = drawn.subplots()

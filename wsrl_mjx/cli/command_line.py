@@ -13,8 +13,8 @@ from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
-from wsrl_mjx.data import cache
-from wsrl_mjx.runs import faults, signals
+from wsrl_mjx.data import cache, files
+from wsrl_mjx.runs import signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import check_free, read_config
 from wsrl_mjx.training import runtime
@@ -97,7 +97,7 @@ def until_the_end(
     except ValueError as error:
         fail(str(error))
     except OSError as error:
-        fail(faults.in_words(error), NOT_WRITABLE)
+        fail(files.in_words(error), NOT_WRITABLE)
 
 
 def fail(message: str, code: int = BAD_INPUT) -> None:

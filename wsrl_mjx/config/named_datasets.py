@@ -11,10 +11,9 @@ from envs.base import Environment
 from wsrl_mjx.config.domains import domain_of
 from wsrl_mjx.config.settings import DataConfig
 from wsrl_mjx.config.validation import choose
-from wsrl_mjx.data import behaviors, cache, dataset, trajectories, waypoints
+from wsrl_mjx.data import behaviors, cache, dataset, files, trajectories, waypoints
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.rollout import Controller, Memoryless
-from wsrl_mjx.runs import faults
 
 MIXTURES: dict[str, tuple[str, ...]] = {
     "random": ("random",),
@@ -131,7 +130,7 @@ def _obtain_whole(
     try:
         dataset.save(folder, made)
     except OSError as error:  # without room it is rolled out again by the next run
-        return made, f"fresh rollouts, which could not be kept ({faults.in_words(error)})"
+        return made, f"fresh rollouts, which could not be kept ({files.in_words(error)})"
     return made, "fresh rollouts"
 
 

@@ -9,7 +9,7 @@ from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.types import Key, Transition
 
 
-class Retention(struct.PyTreeNode):
+class ReplayMixing(struct.PyTreeNode):
     """Draws the minibatches of online updates.
 
     With a share every minibatch has the same number of offline rows (RLPD's mixture; the released WSRL code

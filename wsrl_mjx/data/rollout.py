@@ -115,7 +115,7 @@ def step_metrics(stepped: EnvState) -> Metrics:
     }
 
 
-class Episodes(struct.PyTreeNode):
+class EpisodeScores(struct.PyTreeNode):
     """What finished episodes show, one row each."""
 
     returns: jax.Array  # [N] undiscounted, the task's own reward
@@ -124,15 +124,15 @@ class Episodes(struct.PyTreeNode):
     valid: jax.Array  # [N] bool: False where the simulation became non-finite
 
 
-_Playing = tuple[EnvState, Episodes, jax.Array, jax.Array, Key]  # state, scores, running [N], steps, key
+_Playing = tuple[EnvState, EpisodeScores, jax.Array, jax.Array, Key]  # state, scores, running [N], steps, key
 
 
-def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> Episodes:
+def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> EpisodeScores:
     """Plays `episodes` whole episodes side by side and returns their scores."""
     key_reset, key_run = jax.random.split(key)
     start = reset(env, key_reset, episodes)
     zeros = jnp.zeros(episodes)
-    scores = Episodes(zeros, zeros, zeros, jnp.ones(episodes, bool))
+    scores = EpisodeScores(zeros, zeros, zeros, jnp.ones(episodes, bool))
 
     def going_on(carry: _Playing) -> jax.Array:
         _, _, running, steps, _ = carry
@@ -144,7 +144,7 @@ def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> Episodes:
         stepped = jax.vmap(env.step)(state, act(state.obs, key_act))
         count = running.astype(jnp.float32)
         speed = stepped.metrics.get("x_velocity", zeros)
-        scores = Episodes(
+        scores = EpisodeScores(
             returns=scores.returns + count * stepped.reward,
             lengths=scores.lengths + count,
             x_velocity=scores.x_velocity + count * speed,

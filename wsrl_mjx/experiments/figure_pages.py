@@ -10,6 +10,7 @@ from wsrl_mjx.experiments import jobs, warmup_map
 from wsrl_mjx.experiments.figure_runs import Plan, Request, settings, text
 from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.runs.arms import read_arm
 from wsrl_mjx.runs.run import open_folder
 
 RUNS = "runs"  # inside the folder of all figures; each figure has one beside it
@@ -54,7 +55,7 @@ def read(plan: Plan, folder: Path) -> list[Arm]:
     Raises:
         ValueError: a run that was made with other settings.
     """
-    return [Arm.read(folder / RUNS / job.name, ARMS[name].label) for name, job in _done(plan, folder)]
+    return [read_arm(folder / RUNS / job.name, ARMS[name].label) for name, job in _done(plan, folder)]
 
 
 def _done(plan: Plan, folder: Path) -> list[tuple[str, Job]]:

@@ -146,7 +146,7 @@ def _job(name: str, env: str, request: Request) -> Job:
     arm = ARMS[name]
     values = settings(arm, env, request)
     own = {key: values[key] for key in (*request.changes, *arm.changes)} | {"method": arm.method}
-    return jobs.Arm(run_name(env, name), env, own).job(request.preset, request.num_seeds)
+    return jobs.PlannedRun(run_name(env, name), env, own).job(request.preset, request.num_seeds)
 
 
 def lengths(env: str, preset: str) -> tuple[int, ...]:

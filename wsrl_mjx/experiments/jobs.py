@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from wsrl_mjx.analysis.text import duration
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data.trajectories import TooFewError
 from wsrl_mjx.runs import pretrained, signals
-from wsrl_mjx.runs.console import Console, duration
-from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run, RunOptions, open_folder
 from wsrl_mjx.training.non_finite import NotFiniteError
 
@@ -28,7 +29,7 @@ class Job(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Arm:
+class PlannedRun:
     """One run of an experiment.
 
     Attributes:
@@ -70,7 +71,7 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
         ValueError: a run in `folder` that was made with other settings.
         StoppedError: a signal asked for the end; what is done is saved.
     """
-    workshop, spent = Workshop(), list[float]()
+    programs, spent = Programs(), list[float]()
     for number, job in enumerate(jobs, start=1):
         signals.check()
         run_dir = folder / job.name
@@ -91,7 +92,7 @@ def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Conso
         )
         began = time.perf_counter()
         try:
-            Run(job.config, options, console, workshop).train()
+            Run(job.config, options, console, programs).train()
         except (NotFiniteError, TooFewError) as error:  # it would end there again; the others need not wait
             console.say(f"run {job.name} ended early: {error}")
         spent.append(time.perf_counter() - began)

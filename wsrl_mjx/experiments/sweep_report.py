@@ -18,6 +18,7 @@ from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.experiments.jobs import is_finished
 from wsrl_mjx.experiments.sweep import Part
 from wsrl_mjx.runs import run_folder
+from wsrl_mjx.runs.arms import read_arms
 
 FIELDS = ("point", "seed", "pretrained", "lowest_after_switch", "final", "score_of_final")
 PRETRAINED, FINAL = "#9aa0a8", "#1f5fa8"
@@ -37,9 +38,7 @@ def read(folder: Path, parts: Sequence[Part]) -> list[Arm]:
     for part in parts:
         if not is_finished(folder / part.name):
             continue
-        for point, arm in zip(
-            part.config.points or ("",), comparison.read_points(folder / part.name), strict=True
-        ):
+        for point, arm in zip(part.config.points or ("",), read_arms(folder / part.name), strict=True):
             label = part.label(point) or ALL
             earlier = arms[label].rows if label in arms else []
             arms[label] = replace(arm, label=label, rows=[*earlier, *arm.rows])

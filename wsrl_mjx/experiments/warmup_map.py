@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wsrl_mjx.analysis.statistics import mean_interval
-from wsrl_mjx.experiments.jobs import Arm, per_seed
+from wsrl_mjx.experiments.jobs import PlannedRun, per_seed
 
 WARMUP_STEPS = 5000
 SCORES = ("pretrained", "with_warmup", "without_warmup")
@@ -70,7 +70,7 @@ class Cell:
         return float(np.mean(self.with_warmup - self.without_warmup))
 
 
-def arms(grid: Grid, changes: Mapping[str, Any]) -> list[Arm]:
+def arms(grid: Grid, changes: Mapping[str, Any]) -> list[PlannedRun]:
     """Returns two arms a cell, with `changes`: with the warmup, and without from the same pretraining."""
     found = []
     for place in grid.places:
@@ -78,8 +78,8 @@ def arms(grid: Grid, changes: Mapping[str, Any]) -> list[Arm]:
         if place.success_share is not None:
             own["success_share"] = place.success_share
         with_warmup, without = place.runs
-        found.append(Arm(with_warmup, place.env, {**own, "warmup_steps": WARMUP_STEPS}))
-        found.append(Arm(without, place.env, {**own, "warmup_steps": 0}, pretrained=with_warmup))
+        found.append(PlannedRun(with_warmup, place.env, {**own, "warmup_steps": WARMUP_STEPS}))
+        found.append(PlannedRun(without, place.env, {**own, "warmup_steps": 0}, pretrained=with_warmup))
     return found
 
 

@@ -11,6 +11,8 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from wsrl_mjx.analysis.text import duration
+
 PLAIN_INTERVAL = 15.0  # seconds between plain progress lines
 
 
@@ -92,26 +94,3 @@ class PhaseProgress:
         left = (self._total - done) / rate if rate > 0 else 0.0
         parts = [f"{done:,}/{self._total:,} {self._unit}", f"{rate:,.0f}/s", f"{duration(left)} left"]
         return "  ".join([*parts, self._score] if self._score else parts)
-
-
-def duration(seconds: float) -> str:
-    """Returns a short text, such as 45 s, 3:05 or 2:10:00."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, hours = whole // 60, whole // 3600
-    return f"{hours}:{minutes % 60:02d}:{whole % 60:02d}" if hours else f"{minutes}:{whole % 60:02d}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Returns a number of things as text, such as 1 seed or 2 seeds."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def size(count: float) -> str:
-    """Returns a number of bytes as text, such as 52 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000 or unit == "GB":
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError("the last unit takes any number")

@@ -21,8 +21,9 @@ from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.rendering import maze_view
 from wsrl_mjx.training import diagnostics
-from wsrl_mjx.training.phases import ONE_DEVICE, OnlineShared, member_axes
+from wsrl_mjx.training.loop import ONE_DEVICE, member_axes
 from wsrl_mjx.training.sharding import Placement
+from wsrl_mjx.training.steps import OnlineShared
 from wsrl_mjx.types import Key, Params, Transition
 
 Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
@@ -123,7 +124,7 @@ class Evaluation:
         of_step = jax.vmap(at_step)(self._seeds)
         return list(jax.vmap(lambda key: jax.random.split(key, 4), out_axes=1)(of_step))
 
-    def _play_one(self, actor_params: Any, key: Key) -> rollout.Episodes:
+    def _play_one(self, actor_params: Any, key: Key) -> rollout.EpisodeScores:
         """Plays deterministic episodes."""
         act = lambda obs, _: self._sac.policy(actor_params, obs).mode()
         return rollout.evaluate(self._env, act, key, self._config.evaluation.eval_episodes)

@@ -22,10 +22,3 @@ def check_writable(folder: Path) -> None:
         raise OSError(f"run-dir {folder} is gone; what it held cannot be gone on with")
     if not os.access(folder, os.W_OK):
         raise OSError(f"run-dir {folder} cannot be written any more; its last checkpoint is as it was")
-
-
-def in_words(error: OSError) -> str:
-    """Returns an error of the system in one line, with the file that it is about."""
-    if error.strerror is None:
-        return str(error)
-    return f"{error.strerror}: {error.filename}" if error.filename else error.strerror

@@ -5,13 +5,14 @@ from pathlib import Path
 import jax
 
 from envs.base import Environment
+from wsrl_mjx.analysis.text import size
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.data import dataset, hold_out
+from wsrl_mjx.data import dataset, held_out
 from wsrl_mjx.data.rollout import RewardTransform
 from wsrl_mjx.runs import plan, signals
-from wsrl_mjx.runs.console import Console, size
-from wsrl_mjx.runs.timing import Facts
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.training.sharding import Placement
 from wsrl_mjx.types import Transition
 
@@ -21,7 +22,7 @@ class OfflineData:
 
     Attributes:
         rows: [D], on every device that has members; None while they are not there.
-        ruler: the rows held out to measure on; None until the data was loaded.
+        held_out: the rows held out to measure on; None until the data was loaded.
     """
 
     def __init__(
@@ -36,9 +37,9 @@ class OfflineData:
         self._config, self._env, self._cache_dir = config, env, cache_dir
         self._placement, self._compiled, self._console = placement, compiled, console
         self.rows: Transition | None = None
-        self.ruler: Transition | None = None
+        self.held_out: Transition | None = None
 
-    def load(self, transform: RewardTransform, facts: Facts) -> Transition:
+    def load(self, transform: RewardTransform, facts: RunRecord) -> Transition:
         """Returns the rows, loaded once; prints what they are, and notes it in `facts`.
 
         Raises:
@@ -58,11 +59,11 @@ class OfflineData:
                 f"dataset {config.data.dataset} has the digest {digest[:12]}; the run began with "
                 f"{facts.dataset_digest[:12]}"
             )
-        rows, others = hold_out.split(found.rows, config.data.dataset_seed)
+        rows, others = held_out.split(found.rows, config.data.dataset_seed)
         on_device = lambda part: dataset.to_device(part, transform, config.agent.discount)
         on_devices: Transition = self._placement.copied(on_device(rows))
         self.rows = on_devices
-        self.ruler = hold_out.choose(on_device(others), config.data.dataset_seed)
+        self.held_out = held_out.choose(on_device(others), config.data.dataset_seed)
         facts.dataset_rows, facts.dataset_digest = found.size, digest
         facts.behavior_return = found.card["return_mean"]
         facts.spent("data", began)

@@ -5,13 +5,14 @@ from typing import Any
 import jax
 
 from envs.base import Environment
-from wsrl_mjx.config import grid
+from wsrl_mjx.analysis.text import counted, size
+from wsrl_mjx.config import build, grid
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.runs.console import Console, counted, size
+from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.device_memory import device_bytes
-from wsrl_mjx.training import groups, recipes
-from wsrl_mjx.training.recipes import Recipe
+from wsrl_mjx.training import groups
+from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.types import TrainState, Transition
 
 DATASET = "dataset (until the switch)"
@@ -182,7 +183,7 @@ def members_at_once(config: Config, env: Environment, rows_of_data: int | None) 
         ValueError: one member alone does not fit.
     """
     single = replace_flat(grid.at_points(config)[0], {"num_seeds": 1})
-    parts = memory(single, env, recipes.make(single, env), rows_of_data)
+    parts = memory(single, env, build.make(single, env), rows_of_data)
     data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
     room, each = USABLE * device_bytes() - data, sum(parts.values())
     if room < each:

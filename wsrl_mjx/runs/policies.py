@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import envs
 from envs.base import Environment
 from wsrl_mjx.algos.sac import SAC
-from wsrl_mjx.config import grid
+from wsrl_mjx.config import build, grid
 from wsrl_mjx.config.presets import check_env
 from wsrl_mjx.config.settings import Config, from_saved
 from wsrl_mjx.config.validation import validate
@@ -22,7 +22,6 @@ from wsrl_mjx.data import behaviors
 from wsrl_mjx.data.rollout import Act
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.run_folder import read_config
-from wsrl_mjx.training import recipes
 from wsrl_mjx.types import Clock, Key
 
 Decide = Callable[[Any, jax.Array, Key, bool], jax.Array]  # params, obs [N, O], key, explore -> [N, A]
@@ -119,7 +118,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     config = run_config(run_dir)
     folder, index = _checkpoint(run_dir, config, step, pretrained)
     env = envs.make_from_text(config.env, config.env_options)
-    recipe = recipes.make(config, env)
+    recipe = build.make(config, env)
     kept = Checkpoints(folder)
     meta = kept.meta(index)
     phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)

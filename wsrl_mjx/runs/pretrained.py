@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from envs.base import Environment
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.data import cache, hold_out
+from wsrl_mjx.data import cache, held_out
 from wsrl_mjx.runs.checkpoint import Checkpoints, DamagedError
 from wsrl_mjx.types import Transition
 
@@ -22,7 +22,7 @@ def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any
         {
             "env": env.fingerprint(),
             "data": named_datasets.identity(config.data, env, cache_dir),
-            "held_out": [hold_out.SHARE, hold_out.RULER_ROWS],
+            "held_out": [held_out.SHARE, held_out.MEASURED_ROWS],
             "reward": [config.data.reward_scale, config.data.reward_bias],
             "offline": asdict(config.offline),
             "agent": asdict(config.agent),
@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
     state: Any
     meta: dict[str, Any]
-    ruler: Transition  # the rows of its data that were held out
+    held_out: Transition  # the rows of its data that were held out
 
 
 def find(
@@ -79,7 +79,7 @@ def _read(folder: Path, like: Any) -> Found | None:
     try:
         if kept.latest() is None:
             return None
-        return Found(kept.restore(0, like), kept.meta(0), hold_out.load(folder))
+        return Found(kept.restore(0, like), kept.meta(0), held_out.load(folder))
     finally:
         kept.close()
 
@@ -130,7 +130,7 @@ def keep(folders: list[Path], wanted: dict[str, Any], found: Found) -> None:
         kept = Checkpoints(folder, keep=1)
         try:
             if kept.latest() is None:
-                hold_out.save(folder, found.ruler)
+                held_out.save(folder, found.held_out)
                 kept.save(0, found.state, {**found.meta, "identity": wanted})
         finally:
             kept.close()

@@ -5,13 +5,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from wsrl_mjx.data import hold_out
+from wsrl_mjx.analysis.metrics import Row
+from wsrl_mjx.data import held_out
 from wsrl_mjx.runs import faults, pretrained
 from wsrl_mjx.runs.checkpoint import NotSavedError
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.pretrained import Found
-from wsrl_mjx.runs.run_folder import Row, RunFolder, read_metrics
-from wsrl_mjx.runs.timing import Facts
+from wsrl_mjx.runs.run_folder import RunFolder, read_metrics
+from wsrl_mjx.runs.run_record import RunRecord
 
 
 class Sharing:
@@ -49,7 +50,7 @@ class Sharing:
         if found is None:
             return None
         self._keep([self._folder.path / pretrained.FOLDER], found)
-        hold_out.save(self._folder.path, found.ruler)
+        held_out.save(self._folder.path, found.held_out)
         self._folder.append(Row(*row) for row in found.meta["rows"])
         rows = found.meta["facts"]["dataset_rows"]
         self._console.say(
@@ -71,7 +72,7 @@ class Sharing:
         self.origin = "this run's folder"
         return found
 
-    def keep(self, state: Any, facts: Facts) -> None:
+    def keep(self, state: Any, facts: RunRecord) -> None:
         """Saves the run's own finished pretraining in its folder and in the cache."""
         rows = [list(row) for row in read_metrics(self._folder.path) if row.phase == "pretrain"]
         meta = {"facts": asdict(facts), "rows": rows}
@@ -79,7 +80,7 @@ class Sharing:
             self._folder.path / pretrained.FOLDER,
             pretrained.cache_folder(self._cache_dir, self.identity),
         ]
-        self._keep(folders, Found(state, meta, hold_out.load(self._folder.path)))
+        self._keep(folders, Found(state, meta, held_out.load(self._folder.path)))
 
     def _keep(self, folders: list[Path], found: Found) -> None:
         try:

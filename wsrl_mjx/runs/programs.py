@@ -29,7 +29,7 @@ NUMBERS = {
 MOST_RUNS = 8
 
 
-class Workshop:
+class Programs:
     """Makes environments and programs, each once."""
 
     def __init__(self) -> None:

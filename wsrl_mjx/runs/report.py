@@ -9,14 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from envs.base import ReferenceScores
-from wsrl_mjx.analysis import comparison, curve_plots
-from wsrl_mjx.analysis.metrics import curve, of_point
+from wsrl_mjx.analysis import curve_plots
+from wsrl_mjx.analysis.metrics import Row, curve, of_point
+from wsrl_mjx.analysis.text import counted, duration
 from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.rendering import maze_picture
-from wsrl_mjx.runs.console import Console, counted, duration
-from wsrl_mjx.runs.run_folder import Row, RunFolder, read_metrics
+from wsrl_mjx.runs.arms import read_arms
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.run_folder import RunFolder, read_metrics
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
 PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relative to the online part
@@ -29,7 +31,7 @@ def write(
     rows = read_metrics(path)
     summary = summarize(rows, config, reference, facts)
     if config.points:
-        figure = curve_plots.figure(comparison.read_points(path), _title(config))
+        figure = curve_plots.figure(read_arms(path), _title(config))
     else:
         figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / "learning_curve.png", dpi=130)

@@ -12,21 +12,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from wsrl_mjx import keys
-from wsrl_mjx.config import grid, named_datasets
+from wsrl_mjx.analysis.metrics import Row
+from wsrl_mjx.config import build, grid, named_datasets
 from wsrl_mjx.config.settings import Config, evaluation_points, flat_fields
-from wsrl_mjx.data import hold_out
+from wsrl_mjx.data import held_out
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.runs import lock, plan, pretrained, report, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.evaluation import Evaluation
 from wsrl_mjx.runs.offline_data import OfflineData
 from wsrl_mjx.runs.pretraining_sharing import Sharing
-from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.resumption import Resumption, Saved
-from wsrl_mjx.runs.run_folder import Row, RunFolder
-from wsrl_mjx.runs.timing import Facts
-from wsrl_mjx.training import non_finite, phases, recipes
-from wsrl_mjx.training.recipes import Recipe
+from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.runs.run_record import RunRecord
+from wsrl_mjx.training import loop, non_finite
+from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.sharding import Placement
 from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
 
@@ -58,31 +59,31 @@ def settings_of(config: Config) -> dict[str, Any]:
 class Run:
     """One experiment under way: settings, programs and writers. The training state is passed around.
 
-    Runs that are given the same workshop share its compiled programs.
+    Runs that are given the same programs share its compiled programs.
     """
 
     def __init__(
-        self, config: Config, options: RunOptions, console: Console, workshop: Workshop | None = None
+        self, config: Config, options: RunOptions, console: Console, programs: Programs | None = None
     ) -> None:
         self.config, self.options, self.console = config, options, console
-        self.workshop = workshop or Workshop()
+        self.programs = programs or Programs()
         self.members = grid.of(config)
         self.placement = Placement.over(options.devices, len(self.members))
-        self.env = self.workshop.env(config)
+        self.env = self.programs.env(config)
         # Whatever is wrong is said before anything is compiled: making the recipe computes first numbers.
         if options.resume:
             self.folder = open_folder(config, options.run_dir, resume=True)
         else:
             named_datasets.check_rows(config.data, self.env, options.cache_dir)
         self.rows_of_data = named_datasets.count_rows(config.data, self.env, options.cache_dir)
-        self.recipe = recipes.side_by_side(config, self.env)
+        self.recipe = build.side_by_side(config, self.env)
         plan.check_memory(config, self.env, self.recipe, self.rows_of_data, options.devices)
         identity = pretrained.identity(config, self.env, options.cache_dir)
         if not options.resume:
             pretrained.check(options.pretrained, identity)
             self.folder = open_folder(config, options.run_dir, resume=False)
         self.sharing = Sharing(identity, options.pretrained, options.cache_dir, self.folder, console)
-        self.facts = Facts()
+        self.facts = RunRecord()
         self.evaluation = Evaluation(
             self.env,
             self.recipe.judge,
@@ -94,8 +95,8 @@ class Run:
         )
         self.data = OfflineData(config, self.env, options.cache_dir, self.placement, self._compiled, console)
         steps = config.evaluation.chunk_steps
-        self._chunk = phases.make_chunk(steps, self.placement)
-        self._online_chunk = phases.make_chunk(steps // config.online.num_envs, self.placement)
+        self._chunk = loop.make_chunk(steps, self.placement)
+        self._online_chunk = loop.make_chunk(steps // config.online.num_envs, self.placement)
 
     # -- phases -------------------------------------------------------------------------------------------
 
@@ -141,9 +142,9 @@ class Run:
                 self.console.say(f"not what it last ran with, so bits may differ: {line}")
         if saved is None:
             return "pretrain", 0, *self._placed(self.recipe.begin_all(self._keys()), Clock.zero())
-        self.facts = Facts(**saved.facts)
+        self.facts = RunRecord(**saved.facts)
         if self.config.needs_data:
-            self.evaluation.held_out = hold_out.load(self.folder.path)
+            self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
         return saved.phase, saved.step, *self._placed(saved.state, saved.clock)
 
@@ -216,9 +217,9 @@ class Run:
     def _load_data(self) -> Transition:
         """Returns the dataset on the device; see `OfflineData.load`."""
         rows = self.data.load(self.recipe.shared.reward_transform, self.facts)
-        if self.data.ruler is not None:
-            hold_out.save(self.folder.path, self.data.ruler)
-            self.evaluation.held_out = self.data.ruler
+        if self.data.held_out is not None:
+            held_out.save(self.folder.path, self.data.held_out)
+            self.evaluation.held_out = self.data.held_out
         return rows
 
     def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
@@ -227,9 +228,9 @@ class Run:
         if found is None:
             return None
         spent = {"seconds": self.facts.seconds, "compile_seconds": self.facts.compile_seconds}
-        self.facts = Facts(**found.meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
+        self.facts = RunRecord(**found.meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
         self.facts.pretraining_from = self.sharing.origin
-        self.evaluation.held_out = found.ruler
+        self.evaluation.held_out = found.held_out
         return self.placement.spread(found.state[0])
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
@@ -279,7 +280,9 @@ class Run:
             StoppedError: a signal has asked for the end.
         """
         limit = self.config.evaluation.max_skipped_updates
-        non_finite.check(state.agent, limit, self.members, f"step {done:,} of {phase}")
+        non_finite.check(
+            state.agent, limit, [member.label for member in self.members], f"step {done:,} of {phase}"
+        )
         stopped_by = signals.received()
         due = done % self.config.evaluation.checkpoint_every == 0 or done == total
         if due or stopped_by or self.resumption.overdue:
@@ -298,7 +301,7 @@ class Run:
 
     def _compiled(self, what: str, jitted: Any, *args: Any) -> Any:
         """Compiles a program once, ahead of its first call, so that its time is known and shown."""
-        program, seconds = self.workshop.compiled(self.config, what, jitted, args, self.console.compiling)
+        program, seconds = self.programs.compiled(self.config, what, jitted, args, self.console.compiling)
         if seconds:
             before = self.facts.compile_seconds.get(what, 0.0)  # of another phase
             self.facts.compile_seconds[what] = round(before + seconds, 2)

@@ -10,15 +10,16 @@ import shutil
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 
+from wsrl_mjx.analysis import metrics
+from wsrl_mjx.analysis.metrics import COLUMNS, Row
 from wsrl_mjx.runs import faults
 from wsrl_mjx.runs.events import Events
 
 RAISABLE = ("online_steps", "max_skipped_updates")  # no number before the end depends on them
-COLUMNS = ("phase", "step", "seed", "name", "value", "point")
 PACKAGES = (
     "wsrl_mjx",
     "jax",
@@ -31,17 +32,6 @@ PACKAGES = (
     "brax",
     "numpy",
 )
-
-
-class Row(NamedTuple):
-    """One line of metrics.csv."""
-
-    phase: str
-    step: int
-    seed: int
-    name: str
-    value: float
-    point: str = ""  # of the grid; empty where the run has none
 
 
 class RunFolder:
@@ -192,7 +182,7 @@ class RunFolder:
         Raises:
             ValueError: the metrics have other columns; nothing is dropped then.
         """
-        _check_columns(self.path)  # the rows come later: the last may be torn
+        metrics.check_columns(self.metrics_path)  # the rows come later: the last may be torn
         self._written, self._waiting = len(",".join(COLUMNS)) + 1 if size is None else size, b""
         with self.metrics_path.open("r+b") as file:
             file.truncate(self._written)
@@ -243,37 +233,13 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """Returns the rows of a run's metrics.csv; of one that is being written, up to the last whole row.
-
-    Raises:
-        ValueError: its columns are not ours: another version wrote it.
-    """
-    _check_columns(path)
-    text = (path / "metrics.csv").read_text()
-    return [
-        Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
-        for r in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
-    ]
-
-
-def _check_columns(path: Path) -> None:
-    with (path / "metrics.csv").open() as file:
-        header = file.readline().strip()
-    if header != ",".join(COLUMNS):
-        raise ValueError(
-            f"run-dir {path}: metrics.csv must have the columns {', '.join(COLUMNS)}, got {header!r}; "
-            "another version wrote it"
-        )
+    """Returns the rows of the metrics of the run at `path`; see `metrics.read`."""
+    return metrics.read(path / "metrics.csv")
 
 
 def write_metrics(path: Path, rows: Iterable[Row]) -> None:
     """Replaces a folder's metrics.csv in one move."""
-    temporary = path / f".metrics.csv.{os.getpid()}"
-    with temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(row._replace(value=repr(row.value)) for row in rows)
-    temporary.replace(path / "metrics.csv")
+    metrics.write(path / "metrics.csv", rows)
 
 
 def versions() -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from wsrl_mjx.config.grid import Member
 from wsrl_mjx.types import Learner
 
 
@@ -25,13 +24,13 @@ def by_network(agent: Any) -> dict[str, np.ndarray]:
     return jax.device_get(counts)
 
 
-def check(agent: Any, limit: int, members: Sequence[Member], where: str) -> None:
+def check(agent: Any, limit: int, labels: Sequence[str], where: str) -> None:
     """Checks that no network left out more than `limit` updates.
 
     Args:
         agent: of all members, [M].
         limit: `max_skipped_updates`.
-        members: their names.
+        labels: the members' names, [M].
         where: phase and step, for the message.
 
     Raises:
@@ -41,7 +40,7 @@ def check(agent: Any, limit: int, members: Sequence[Member], where: str) -> None
         worst = int(np.argmax(counts))
         if counts[worst] > limit:
             raise NotFiniteError(
-                f"{network} of {members[worst].label}: loss or gradient not finite in {counts[worst]:,} "
+                f"{network} of {labels[worst]}: loss or gradient not finite in {counts[worst]:,} "
                 f"updates up to {where}, more than max_skipped_updates ({limit:,}); none of them was made, "
                 "and the checkpoints are sound"
             )

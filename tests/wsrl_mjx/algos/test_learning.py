@@ -26,7 +26,7 @@ from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.algos.so2 import SO2
 from wsrl_mjx.data import behaviors, dataset, rollout
-from wsrl_mjx.training import phases
+from wsrl_mjx.training import loop, steps
 from wsrl_mjx.types import Clock, TrainState
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
@@ -48,7 +48,7 @@ def learn_online(task: type[Probe], steps: int, algorithm: Any = FAST) -> tuple[
     sizes = {"num_envs": 4, "updates": 4, "critics_per_actor": 2, "batch_size": 32}
     phase = tiny.online_phase(probe(task), algorithm, **sizes)
     state = tiny.online_state(phase, SEEDS, capacity=4000)
-    state, _, metrics = phases.make_chunk(steps)(phase, tiny.online_shared(), state, Clock.zero())
+    state, _, metrics = loop.make_chunk(steps)(phase, tiny.online_shared(), state, Clock.zero())
     return state.agent, state, metrics
 
 
@@ -57,7 +57,7 @@ def init(algorithm: Any, keys: jax.Array) -> Any:
     return jax.vmap(lambda key: algorithm.init(key, jnp.zeros(1), jnp.zeros(1)))(keys)
 
 
-offline_chunk = phases.make_chunk(600)
+offline_chunk = loop.make_chunk(600)
 
 
 def learn_offline(task: type[Probe], algorithm: Any) -> SACState:
@@ -68,7 +68,7 @@ def learn_offline(task: type[Probe], algorithm: Any) -> SACState:
     data = dataset.to_device(rows, identity, DISCOUNT)
     keys = jax.vmap(jax.random.key)(jnp.asarray(SEEDS))
     state = TrainState(agent=init(algorithm, keys), env=None, buffer=None, key=keys)
-    phase = phases.Pretrain(algorithm, batch_size=32)
+    phase = steps.Pretrain(algorithm, batch_size=32)
     state, _, _ = offline_chunk(phase, data, state, Clock.zero())
     return jax.vmap(algorithm.hand_over)(state.agent)
 

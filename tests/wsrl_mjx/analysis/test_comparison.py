@@ -11,6 +11,7 @@ from wsrl_mjx.analysis import comparison
 from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import flat_fields
+from wsrl_mjx.runs.arms import read_arm
 from wsrl_mjx.runs.pretrained import as_json
 from wsrl_mjx.runs.run_folder import RunFolder
 
@@ -19,7 +20,7 @@ FLAT = dict.fromkeys(SUCCESS, (0.25, 0.25))
 
 
 def arm(path: Path, label: str, env: str = "pointmaze-umaze", returns: dict = SUCCESS) -> Arm:
-    return Arm.read(finished_runs.write(path, {"eval/return": returns}, env), label)
+    return read_arm(finished_runs.write(path, {"eval/return": returns}, env), label)
 
 
 def test_a_score_is_of_success_or_normalised_or_the_return_itself(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_a_score_is_of_success_or_normalised_or_the_return_itself(tmp_path: Path
     changed = finished_runs.write(
         tmp_path / "short", {"eval/return": SUCCESS}, "hopper", env_options=["time_limit=9"]
     )
-    assert Arm.read(changed).unit == "return" and Arm.read(changed).world == "hopper time_limit=9"
+    assert read_arm(changed).unit == "return" and read_arm(changed).world == "hopper time_limit=9"
     plain = arm(tmp_path / "plain", "a", "ant-direction")
     assert plain.unit == "return"
     np.testing.assert_array_equal(plain.moment("final"), [1.0, 0.5])
@@ -42,7 +43,7 @@ def test_a_score_is_of_success_or_normalised_or_the_return_itself(tmp_path: Path
 def test_rows_of_the_data_are_no_warmup_in_environment_steps(tmp_path: Path, source: str, steps: int) -> None:
     changes = {"warmup_steps": 5000, "warmup_source": source}
     path = finished_runs.write(tmp_path / "run", {"eval/return": SUCCESS}, **changes)
-    assert Arm.read(path).warmup == steps
+    assert read_arm(path).warmup == steps
 
 
 def test_moments_are_of_each_seed(tmp_path: Path) -> None:
@@ -109,4 +110,4 @@ def test_improvements_compare_the_first_with_each_other_where_both_have_run(tmp_
 def test_a_run_without_results_is_named(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", as_json(flat_fields(preset_config("smoke", "ant"))))
     with pytest.raises(ValueError, match="has no evaluation after the switch yet"):
-        Arm.read(folder.path)
+        read_arm(folder.path)

@@ -9,7 +9,8 @@ import pytest
 
 from wsrl_mjx.analysis import curve_files
 from wsrl_mjx.analysis.comparison import Arm
-from wsrl_mjx.runs.run_folder import Row
+from wsrl_mjx.analysis.metrics import Row
+from wsrl_mjx.runs.arms import read_arm
 
 ABOUT = ["arm", "env", "method", "keeps_data", "warmup"]
 RETURNS = {0: (0.0, 0.5), 1000: (1.0, 0.25)}
@@ -23,7 +24,7 @@ def arms(tmp_path: Path) -> list[Arm]:
         tmp_path / "a", {"eval/return": RETURNS, "held_out/q": VALUES, "replay/q": VALUES}
     )
     second = finished_runs.write(tmp_path / "b", {"eval/return": RETURNS})
-    return [Arm.read(first, "all of it"), Arm.read(second, "score alone")]
+    return [read_arm(first, "all of it"), read_arm(second, "score alone")]
 
 
 def test_names_are_those_that_some_arm_has(arms: list[Arm]) -> None:
@@ -94,7 +95,7 @@ def test_steps_between_evaluations_and_seeds_without_a_number_have_their_place(
 
 def test_a_metric_measured_at_fewer_steps_is_empty_elsewhere(tmp_path: Path) -> None:
     late = finished_runs.write(tmp_path / "late", {"eval/return": RETURNS, "replay/q": {1000: (7.0, 8.0)}})
-    curve_files.write_csv([Arm.read(late, "late")], ["score", "replay/q"], tmp_path / "curves.csv")
+    curve_files.write_csv([read_arm(late, "late")], ["score", "replay/q"], tmp_path / "curves.csv")
     lines = (tmp_path / "curves.csv").read_text().splitlines()
     assert [line.rsplit(",", 2)[1] for line in lines] == ["replay/q", "", "", "7", "8"]
 

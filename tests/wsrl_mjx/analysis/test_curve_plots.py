@@ -9,7 +9,8 @@ import pytest
 
 from wsrl_mjx.analysis import curve_plots
 from wsrl_mjx.analysis.comparison import Arm
-from wsrl_mjx.analysis.curve_plots import METHOD_COLORS, Look, spread
+from wsrl_mjx.analysis.curve_plots import METHOD_COLORS, Style, spread
+from wsrl_mjx.runs.arms import read_arm
 
 CURVES = {
     "eval/return": {0: (0.0, 0.5), 1000: (0.0, 0.0), 2000: (1.0, 0.5)},
@@ -20,7 +21,7 @@ VALUE = {"value/q": {0: (1.0, 3.0), 2000: (4.0, 4.0)}, "value/true": {0: (5.0, 7
 
 
 def arm(path: Path, label: str = "", curves: Any = CURVES, env: str = "pointmaze-umaze", **more: Any) -> Arm:
-    return Arm.read(finished_runs.write(path, curves, env, **more), label or path.name)
+    return read_arm(finished_runs.write(path, curves, env, **more), label or path.name)
 
 
 def test_success_and_means_of_q_are_drawn(tmp_path: Path) -> None:
@@ -79,23 +80,23 @@ def test_many_panels_are_wrapped(tmp_path: Path) -> None:
 def test_methods_have_their_colours_and_no_retention_is_dashed() -> None:
     settings = [("wsrl", False), ("cql", False), ("cql", True), ("wsrl", False)]
     arms = [Arm(f"{i} {name}", "ant", name, keeps) for i, (name, keeps) in enumerate(settings)]
-    assert list(curve_plots.looks_of(arms).values()) == [
-        Look(METHOD_COLORS["wsrl"], "-"),
-        Look(METHOD_COLORS["cql"], "--"),
-        Look(METHOD_COLORS["cql"], "-"),
-        Look(METHOD_COLORS["calql"], "-"),  # a second WSRL, in the first colour that is free
+    assert list(curve_plots.styles_of(arms).values()) == [
+        Style(METHOD_COLORS["wsrl"], "-"),
+        Style(METHOD_COLORS["cql"], "--"),
+        Style(METHOD_COLORS["cql"], "-"),
+        Style(METHOD_COLORS["calql"], "-"),  # a second WSRL, in the first colour that is free
     ]
-    assert list(curve_plots.looks_of(arms[1:2]).values()) == [Look(METHOD_COLORS["cql"], "-")]
+    assert list(curve_plots.styles_of(arms[1:2]).values()) == [Style(METHOD_COLORS["cql"], "-")]
 
 
 def test_arms_of_one_method_have_different_colours_and_steps_of_a_quantity_an_order() -> None:
     arms = [Arm(str(i), "ant") for i in range(10)]
-    few = [look.color for look in curve_plots.looks_of(arms[:3]).values()]
+    few = [look.color for look in curve_plots.styles_of(arms[:3]).values()]
     assert few == list(METHOD_COLORS.values())[:3]
-    many = [look.color for look in curve_plots.looks_of(arms).values()]
+    many = [look.color for look in curve_plots.styles_of(arms).values()]
     luminance = [np.dot(color[:3], [0.3, 0.6, 0.1]) for color in many]
     assert np.all(np.diff(luminance) > 0)
-    ordered = curve_plots.looks_of(arms[:2], ordered=True).values()
+    ordered = curve_plots.styles_of(arms[:2], ordered=True).values()
     np.testing.assert_array_equal([look.color for look in ordered], [many[0], many[-1]])
 
 

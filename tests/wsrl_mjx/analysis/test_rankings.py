@@ -8,12 +8,13 @@ import pytest
 
 from wsrl_mjx.analysis import rankings
 from wsrl_mjx.analysis.comparison import Arm
+from wsrl_mjx.runs.arms import read_arm
 
 RETURNS = {0: (0.0, 0.5), 1000: (0.0, 0.0), 2000: (1.0, 0.5)}  # by step and seed
 
 
 def arm(path: Path, label: str = "", returns: dict = RETURNS, env: str = "pointmaze-umaze") -> Arm:
-    return Arm.read(finished_runs.write(path, {"eval/return": returns}, env), label or path.name)
+    return read_arm(finished_runs.write(path, {"eval/return": returns}, env), label or path.name)
 
 
 def test_a_profile_shows_the_share_of_runs_above_each_score(tmp_path: Path) -> None:

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from probe_envs import Line, probe
 
-from wsrl_mjx.config import grid
+from wsrl_mjx.config import build, grid
 from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
 from wsrl_mjx.config.validation import validate
-from wsrl_mjx.training import recipes
-from wsrl_mjx.training.phases import member_axes
+from wsrl_mjx.training.loop import member_axes
 
 POINTS = ("actor_lr=1e-4,cql_alpha=2", "actor_lr=3e-4,cql_alpha=2")
 SIZES = {"actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "replay_capacity": 50}
@@ -48,7 +47,7 @@ def test_every_setting_that_differs_side_by_side_is_a_number_of_the_algorithms()
     for name in grid.SIDE_BY_SIDE:
         value = flat_fields(base)[name]
         points = tuple(f"{name}={x}" for x in ((value or 1.0) * 0.5, (value or 1.0) * 0.25))
-        recipe = recipes.side_by_side(replace_flat(base, {"points": points, "num_seeds": 3}), env)
+        recipe = build.side_by_side(replace_flat(base, {"points": points, "num_seeds": 3}), env)
         varying = [leaf for leaf in jax.tree.leaves((recipe.pretrain, recipe.online)) if leaf.ndim]
         assert varying, name
         expected = np.float32([float(p.split("=")[1]) for p in points]).repeat(3)
@@ -57,7 +56,7 @@ def test_every_setting_that_differs_side_by_side_is_a_number_of_the_algorithms()
 
 
 def test_what_all_members_agree_in_has_no_axis() -> None:
-    recipe = recipes.side_by_side(replace_flat(Config(), SIZES | {"points": POINTS}), probe(Line))
+    recipe = build.side_by_side(replace_flat(Config(), SIZES | {"points": POINTS}), probe(Line))
     assert recipe.pretrain.algorithm.alpha.shape == () and recipe.online.algorithm.actor_lr.shape == (2,)
     assert len(jax.tree.leaves(member_axes(recipe.online))) == 1
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 
-from wsrl_mjx.data import online_returns, replay
+from wsrl_mjx.data import replay, returns_to_go
 from wsrl_mjx.types import Transition
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
@@ -52,9 +52,9 @@ def expected(made: dict[str, np.ndarray], done: int, env: int) -> np.ndarray:
 
 @jax.jit
 def put(buffer: replay.ReplayBuffer, rows: Transition, before: jax.Array) -> replay.ReplayBuffer:
-    buffer = replay.insert(buffer, online_returns.unfinished(rows), before * ENVS + PREFILLED)
+    buffer = replay.insert(buffer, returns_to_go.unfinished(rows), before * ENVS + PREFILLED)
     inserted = (before + 1) * ENVS + PREFILLED
-    return online_returns.write_back(buffer, inserted, before + 1, ENVS, HORIZON, jnp.float32(DISCOUNT))
+    return returns_to_go.write_back(buffer, inserted, before + 1, ENVS, HORIZON, jnp.float32(DISCOUNT))
 
 
 def test_returns_come_when_an_episode_ends_also_around_the_ring() -> None:

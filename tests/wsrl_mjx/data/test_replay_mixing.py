@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 from wsrl_mjx.data import replay
-from wsrl_mjx.data.replay_mixing import Retention
+from wsrl_mjx.data.replay_mixing import ReplayMixing
 from wsrl_mjx.types import Transition
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
@@ -19,13 +19,13 @@ ROWS = tiny.batch(CAPACITY).replace(reward=jnp.where(jnp.arange(CAPACITY) < INSE
 BUFFER = replay.ReplayBuffer(ROWS.replace(mc_return=None))
 
 
-def draw(retention: Retention, data: Transition | None = DATA, buffer: Any = BUFFER, seed: int = 0) -> Any:
+def draw(retention: ReplayMixing, data: Transition | None = DATA, buffer: Any = BUFFER, seed: int = 0) -> Any:
     drawn = jax.jit(retention.draw, static_argnums=3)
     return drawn(buffer, data, jax.random.key(seed), SHAPE, jnp.asarray(INSERTED))
 
 
 def test_every_minibatch_has_the_same_share_of_offline_rows() -> None:
-    batch = draw(Retention(rows=7))
+    batch = draw(ReplayMixing(rows=7))
     assert batch.obs.shape == (*SHAPE, tiny.OBS) and batch.mc_return is None
     np.testing.assert_array_equal((np.asarray(batch.reward) < 0).sum(axis=-1), np.full(SHAPE[:-1], 7))
     assert not (np.asarray(batch.reward) == 99.0).any()  # nothing is drawn that was never inserted
@@ -39,7 +39,7 @@ def test_every_minibatch_has_the_same_share_of_offline_rows() -> None:
 
 def test_appended_data_is_drawn_from_as_one_buffer() -> None:
     rewards = np.concatenate(
-        [np.asarray(draw(Retention(append=True), seed=s).reward).ravel() for s in range(20)]
+        [np.asarray(draw(ReplayMixing(append=True), seed=s).reward).ravel() for s in range(20)]
     )
     assert not (rewards == 99.0).any()
     share = (rewards < 0).mean()
@@ -49,14 +49,14 @@ def test_appended_data_is_drawn_from_as_one_buffer() -> None:
     assert counts.min() > 0.6 * counts.mean() and counts.max() < 1.5 * counts.mean()
 
 
-@pytest.mark.parametrize("retention", [Retention(), Retention(rows=7)])
-def test_without_data_the_replay_alone_is_drawn_from_with_the_same_bits(retention: Retention) -> None:
+@pytest.mark.parametrize("retention", [ReplayMixing(), ReplayMixing(rows=7)])
+def test_without_data_the_replay_alone_is_drawn_from_with_the_same_bits(retention: ReplayMixing) -> None:
     plain = replay.sample(BUFFER, jax.random.key(0), SHAPE, jnp.asarray(INSERTED))
     np.testing.assert_array_equal(draw(retention, data=None).reward, plain.reward)
 
 
 def test_returns_to_go_come_along_where_the_buffer_has_them() -> None:
-    batch = draw(Retention(rows=7), buffer=replay.ReplayBuffer(ROWS))
+    batch = draw(ReplayMixing(rows=7), buffer=replay.ReplayBuffer(ROWS))
     offline = np.asarray(batch.reward) < 0
     where = (-1 - np.asarray(batch.reward)[offline]).astype(int)
     np.testing.assert_array_equal(np.asarray(batch.mc_return)[offline], np.asarray(DATA.mc_return)[where])

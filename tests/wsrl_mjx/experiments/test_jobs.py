@@ -11,10 +11,10 @@ import pytest
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data.trajectories import TooFewError
 from wsrl_mjx.experiments import jobs, warmup_map
-from wsrl_mjx.experiments.jobs import Arm, is_finished
+from wsrl_mjx.experiments.jobs import PlannedRun, is_finished
 from wsrl_mjx.experiments.warmup_map import Grid
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.programs import Workshop
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import RunOptions, open_folder
 from wsrl_mjx.training.non_finite import NotFiniteError
 
@@ -32,8 +32,8 @@ class Recorded:
     done: ClassVar[list[tuple[str, bool, Path | None, Config]]] = []
     cut: ClassVar[str] = ""
 
-    def __init__(self, config: Config, options: RunOptions, console: Console, workshop: Workshop) -> None:
-        del console, workshop
+    def __init__(self, config: Config, options: RunOptions, console: Console, programs: Programs) -> None:
+        del console, programs
         self.config, self.options = config, options
 
     def train(self) -> None:
@@ -68,7 +68,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
     return Recorded
 
 
-def carry_out(arms: list[Arm], tmp_path: Path) -> None:
+def carry_out(arms: list[PlannedRun], tmp_path: Path) -> None:
     jobs = [arm.job("smoke", 2) for arm in arms]
     jobs.carry_out(jobs, tmp_path / "out", tmp_path / "cache", Console())
 
@@ -102,9 +102,9 @@ def test_what_was_cut_off_goes_on_and_nothing_is_done_twice(runs: type[Recorded]
 
 
 def test_a_finished_run_with_other_settings_is_refused(runs: type[Recorded], tmp_path: Path) -> None:
-    carry_out([Arm("one", "pointmaze-umaze", {"utd": 4.0})], tmp_path)
+    carry_out([PlannedRun("one", "pointmaze-umaze", {"utd": 4.0})], tmp_path)
     with pytest.raises(ValueError, match=r"made with another config:\n  utd: the run has 4\.0, now 2\.0"):
-        carry_out([Arm("one", "pointmaze-umaze", {"utd": 2.0})], tmp_path)
+        carry_out([PlannedRun("one", "pointmaze-umaze", {"utd": 2.0})], tmp_path)
     assert len(runs.done) == 1
 
 
@@ -125,8 +125,10 @@ def test_a_run_that_would_end_early_again_does_not_hold_up_the_others(
             super().train()
 
     monkeypatch.setattr(jobs, "Run", Failing)
-    heir = Arm("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
-    carry_out([Arm("first", "pointmaze-umaze"), heir, Arm("second", "pointmaze-umaze")], tmp_path)
+    heir = PlannedRun("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
+    carry_out(
+        [PlannedRun("first", "pointmaze-umaze"), heir, PlannedRun("second", "pointmaze-umaze")], tmp_path
+    )
     assert [name for name, *_ in runs.done] == ["second"]
     said = capsys.readouterr().out
     assert f"run first ended early: {error}" in said
@@ -137,13 +139,13 @@ def test_a_pretraining_that_was_not_kept_is_looked_for_elsewhere(
     runs: type[Recorded], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs.pretrained, "is_kept", lambda _: False)
-    heir = Arm("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
-    carry_out([Arm("first", "pointmaze-umaze"), heir], tmp_path)
+    heir = PlannedRun("heir", "pointmaze-umaze", {"warmup_steps": 0}, pretrained="first")
+    carry_out([PlannedRun("first", "pointmaze-umaze"), heir], tmp_path)
     assert [(name, source) for name, _, source, _ in runs.done] == [("first", None), ("heir", None)]
 
 
 def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp_path: Path) -> None:
-    good, bad = Arm("good", "pointmaze-umaze"), Arm("bad", "pointmaze-umaze", {"utd": -1.0})
+    good, bad = PlannedRun("good", "pointmaze-umaze"), PlannedRun("bad", "pointmaze-umaze", {"utd": -1.0})
     with pytest.raises(ValueError, match=r"arm bad: utd .* must be a positive integer"):
         carry_out([good, bad], tmp_path)
     assert not runs.done and not (tmp_path / "out").exists()

@@ -11,14 +11,14 @@ import pytest
 from probe_envs import Line, probe
 from rich.console import Console as RichConsole
 
-from wsrl_mjx.config import named_datasets
+from wsrl_mjx.config import build, named_datasets
 from wsrl_mjx.config.presets import PRESETS, preset_config
 from wsrl_mjx.config.settings import Config, DataConfig, replace_flat
 from wsrl_mjx.data import dataset
 from wsrl_mjx.runs import plan
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run import Run, RunOptions
-from wsrl_mjx.training import groups, phases, recipes
+from wsrl_mjx.training import groups, loop
 from wsrl_mjx.types import Clock
 
 LINE = probe(Line)
@@ -114,12 +114,12 @@ def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_wor
     sizes = {"actor_hidden": (8,), "critic_hidden": (8,), "replay_capacity": 5000, "num_seeds": 4}
     config = replace_flat(Config(), {**PRESETS["smoke"], **sizes})
     env = probe(Line)
-    recipe = recipes.make(config, env)
+    recipe = build.make(config, env)
     state, clock = recipe.shapes("online", 4), jax.eval_shape(Clock.zero)
     found: dict[int, tuple[dict[str, int], Any]] = {}
     for together, room in ((4, 2**40), (1, 1)):
         monkeypatch.setattr(groups, "CACHE", room)
-        lowered = phases.make_chunk(10).lower(recipe.online, recipe.shared, state, clock)
+        lowered = loop.make_chunk(10).lower(recipe.online, recipe.shared, state, clock)
         found[together] = plan.memory(config, env, recipe, None), lowered.compile().memory_analysis()
     for parts, compiled in found.values():
         stays = sum(parts.values()) - parts["programs"]
@@ -139,7 +139,7 @@ def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_wor
 def refused(monkeypatch: pytest.MonkeyPatch, there: float, **changes: Any) -> str:
     """Returns the refusal on a device with so many bytes."""
     config = replace_flat(Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **changes})
-    recipe = recipes.make(config, LINE)
+    recipe = build.make(config, LINE)
     monkeypatch.setattr(plan, "device_bytes", lambda: there)
     with pytest.raises(ValueError, match="choose") as error:
         plan.check_memory(config, LINE, recipe, 4000, devices=1)
@@ -156,8 +156,8 @@ def test_what_cannot_fit_is_refused_with_what_could(monkeypatch: pytest.MonkeyPa
         config = replace_flat(
             Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **sizes, **change}
         )
-        plan.check_memory(config, LINE, recipes.make(config, LINE), 4000, devices=1)
-        parts = plan.memory(config, LINE, recipes.make(config, LINE), None)
+        plan.check_memory(config, LINE, build.make(config, LINE), 4000, devices=1)
+        parts = plan.memory(config, LINE, build.make(config, LINE), None)
         assert sum(parts.values()) - parts["programs"] < plan.USABLE * 100e6
     assert "smaller dataset_size" in refused(monkeypatch, 1e5)
 

@@ -8,35 +8,35 @@ import jax.numpy as jnp
 import pytest
 
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.runs.programs import MOST_RUNS, Workshop
+from wsrl_mjx.runs.programs import MOST_RUNS, Programs
 
 DOUBLE = jax.jit(lambda x: 2.0 * x)
 ONE = jnp.ones(3)
 
 
-def made(workshop: Workshop, **changes: Any) -> bool:
+def made(programs: Programs, **changes: Any) -> bool:
     """Asks for a program of a run, uses it, and returns whether it had to be compiled."""
     config = replace_flat(Config(), changes)
-    program, seconds = workshop.compiled(config, "double", DOUBLE, (ONE,), lambda what: nullcontext())
+    program, seconds = programs.compiled(config, "double", DOUBLE, (ONE,), lambda what: nullcontext())
     assert program(ONE).tolist() == [2.0, 2.0, 2.0]
     return seconds > 0.0
 
 
 def test_runs_that_differ_in_numbers_share_a_program_and_others_do_not() -> None:
-    workshop = Workshop()
-    assert made(workshop, warmup_steps=0)
-    assert not made(workshop, warmup_steps=5000, seed=3, success_share=0.5)
-    assert made(workshop, batch_size=2)
+    programs = Programs()
+    assert made(programs, warmup_steps=0)
+    assert not made(programs, warmup_steps=5000, seed=3, success_share=0.5)
+    assert made(programs, batch_size=2)
 
 
 def test_the_oldest_runs_programs_make_room() -> None:
-    workshop = Workshop()
+    programs = Programs()
     for size in range(1, MOST_RUNS + 2):
-        assert made(workshop, batch_size=size)
-    assert not made(workshop, batch_size=2) and not made(workshop, batch_size=MOST_RUNS + 1)
-    assert made(workshop, batch_size=1)
-    workshop.forget()
-    assert made(workshop, batch_size=MOST_RUNS + 1)
+        assert made(programs, batch_size=size)
+    assert not made(programs, batch_size=2) and not made(programs, batch_size=MOST_RUNS + 1)
+    assert made(programs, batch_size=1)
+    programs.forget()
+    assert made(programs, batch_size=MOST_RUNS + 1)
 
 
 def test_what_cannot_be_traced_is_a_fault_and_no_bad_input() -> None:
@@ -44,5 +44,5 @@ def test_what_cannot_be_traced_is_a_fault_and_no_bad_input() -> None:
     with pytest.raises(
         RuntimeError, match="faulty cannot be compiled, which is a fault of wsrl_mjx"
     ) as raised:
-        Workshop().compiled(Config(), "faulty", faulty, (ONE,), lambda what: nullcontext())
+        Programs().compiled(Config(), "faulty", faulty, (ONE,), lambda what: nullcontext())
     assert isinstance(raised.value.__cause__, ValueError)

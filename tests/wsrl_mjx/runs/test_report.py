@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from envs.base import ReferenceScores
-from wsrl_mjx.analysis.metrics import curve
+from wsrl_mjx.analysis.metrics import Row, curve
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs import report
-from wsrl_mjx.runs.run_folder import Row
 
 CONFIG = replace_flat(Config(), {"num_seeds": 2, "seed": 4, "online_steps": 3000, "warmup_steps": 500})
 REFERENCE = ReferenceScores(random=10.0, expert=110.0, provenance="by hand")

@@ -19,10 +19,11 @@ import numpy as np
 import pytest
 from rich.console import Console as RichConsole
 
+from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.resumption import Resumption, rows_in_use
-from wsrl_mjx.runs.run_folder import Row, RunFolder, read_metrics
+from wsrl_mjx.runs.run_folder import RunFolder, read_metrics
 from wsrl_mjx.types import Clock, TrainState
 
 MEMBERS, CAPACITY = 2, 40

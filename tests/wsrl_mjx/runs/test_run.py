@@ -16,11 +16,12 @@ import pytest
 from watched import LINE, OFFLINE, ONLINE, WARMUP, CutOffError, Watched, power_cut, settings, values
 
 import envs
+from wsrl_mjx.analysis.metrics import COLUMNS
 from wsrl_mjx.config import named_datasets
-from wsrl_mjx.data import hold_out
+from wsrl_mjx.data import held_out
 from wsrl_mjx.runs import lock, signals
 from wsrl_mjx.runs.run import Run, RunOptions
-from wsrl_mjx.runs.run_folder import COLUMNS, read_metrics
+from wsrl_mjx.runs.run_folder import read_metrics
 
 SEEDS = range(2)
 
@@ -103,10 +104,10 @@ def test_metrics_hold_every_phase_step_and_seed(straight: Watched) -> None:
 
 def test_the_critics_are_measured_on_rows_that_they_never_saw(straight: Watched) -> None:
     path = folder(straight)
-    ruler = hold_out.load(path)
+    measured = held_out.load(path)
     trained = np.asarray(straight.trained_on)
-    assert not np.isin(np.asarray(ruler.obs[:, 0]), trained).any() and len(trained) == 200 - len(
-        np.unique(ruler.obs[:, 0])
+    assert not np.isin(np.asarray(measured.obs[:, 0]), trained).any() and len(trained) == 200 - len(
+        np.unique(measured.obs[:, 0])
     )
     rows = read_metrics(path)
     measured = {(step, seed) for step in (0, 20, 40) for seed in SEEDS}

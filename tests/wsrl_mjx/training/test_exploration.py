@@ -8,7 +8,7 @@ import tiny
 from probe_envs import Line, probe
 
 from wsrl_mjx.algos.base import hyper
-from wsrl_mjx.training import phases
+from wsrl_mjx.training import loop, steps
 from wsrl_mjx.training.exploration import Explorer
 from wsrl_mjx.types import Clock, TrainState
 
@@ -25,7 +25,7 @@ def always(action: float, state: TrainState) -> TrainState:
     return state.replace(reference=params)
 
 
-def start(explorer: Explorer) -> tuple[phases.Online, TrainState]:
+def start(explorer: Explorer) -> tuple[steps.Online, TrainState]:
     phase = tiny.online_phase(probe(Line), SAC, num_envs=ENVS, explorer=explorer, batch_size=1)
     state = jax.tree.map(lambda leaf: leaf[0], tiny.online_state(phase, (0,), capacity=10 * ENVS))
     return phase, always(0.5, state)
@@ -81,7 +81,7 @@ def test_the_loop_goes_on_from_its_own_guide(explorer: Explorer) -> None:
     phase, state = start(explorer)
     state = state.replace(guide=explorer.begin(jax.random.key(0), ENVS))
     state = jax.tree.map(lambda leaf: leaf[None], state)
-    after, clock, _ = phases.make_chunk(2)(phase, tiny.online_shared(10_000), state, Clock.zero())
+    after, clock, _ = loop.make_chunk(2)(phase, tiny.online_shared(10_000), state, Clock.zero())
     assert int(clock.env_steps) == 2 * ENVS
     done = np.asarray(after.buffer.data.action[0, :ENVS, 0])
     if explorer.guide_steps is None:
@@ -94,7 +94,7 @@ def test_the_warmups_last_step_is_the_warmups() -> None:
     """The first update follows that step, so the fresh actor's first actions come after it."""
     phase, state = start(Explorer(warmup="pretrained"))
     state = jax.tree.map(lambda leaf: leaf[None], state)
-    after, clock, _ = phases.make_chunk(3)(phase, tiny.online_shared(2 * ENVS), state, Clock.zero())
+    after, clock, _ = loop.make_chunk(3)(phase, tiny.online_shared(2 * ENVS), state, Clock.zero())
     done = np.asarray(after.buffer.data.action[0, :, 0])
     np.testing.assert_allclose(done[: 2 * ENVS], 0.5, atol=1e-3)
     assert np.std(done[2 * ENVS : 3 * ENVS]) > 0.1

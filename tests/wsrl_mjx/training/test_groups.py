@@ -12,7 +12,7 @@ from flax import struct
 from probe_envs import Line, probe
 
 from wsrl_mjx.training import groups
-from wsrl_mjx.training.phases import make_chunk
+from wsrl_mjx.training.loop import make_chunk
 from wsrl_mjx.types import Clock, TrainState
 
 SEEDS = (3, 4, 5, 6)

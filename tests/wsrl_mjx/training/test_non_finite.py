@@ -11,9 +11,8 @@ import tiny
 from probe_envs import Line, TurnsNonFinite, probe
 
 from wsrl_mjx.algos.base import descend, hyper, learner
-from wsrl_mjx.config.grid import Member
 from wsrl_mjx.training import non_finite
-from wsrl_mjx.training.phases import make_chunk
+from wsrl_mjx.training.loop import make_chunk
 from wsrl_mjx.types import Average, Clock
 
 LINE = probe(Line)
@@ -127,10 +126,10 @@ def test_a_world_that_breaks_in_every_episode_is_started_afresh_and_counted() ->
 
 
 def test_the_limit_names_network_member_and_place() -> None:
-    members = [Member("", seed) for seed in SEEDS]
+    labels = [f"seed {seed}" for seed in SEEDS]
     agent = jax.tree.map(jnp.copy, tiny.online_state(PHASE, SEEDS).agent)
-    non_finite.check(agent, 0, members, "step 10 of online")
+    non_finite.check(agent, 0, labels, "step 10 of online")
     agent = agent.replace(critic=agent.critic.replace(skipped=jnp.asarray([0, 7, 0, 0])))
-    non_finite.check(agent, 7, members, "step 10 of online")
+    non_finite.check(agent, 7, labels, "step 10 of online")
     with pytest.raises(non_finite.NotFiniteError, match=r"^critic of seed 4: .* in 7 updates up to step 10 "):
-        non_finite.check(agent, 6, members, "step 10 of online")
+        non_finite.check(agent, 6, labels, "step 10 of online")

@@ -1,14 +1,9 @@
-"""Fine-tuning methods as compositions: which algorithms, what is handed over, what is dropped.
-
-Read `switch` to see what WSRL is. A baseline or an ablation is another setting of these few lines
-(`wsrl_mjx/config/methods.py`).
-"""
+"""What the settings make: algorithms, phases, the switch between them. Nothing below knows settings."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 
 from envs.base import Environment
 from wsrl_mjx.algos import networks
@@ -22,115 +17,12 @@ from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.algos.so2 import SO2
 from wsrl_mjx.config import grid
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.data import replay, rollout
-from wsrl_mjx.data.replay_mixing import Retention
+from wsrl_mjx.data import rollout
+from wsrl_mjx.data.replay_mixing import ReplayMixing
 from wsrl_mjx.training.exploration import Explorer, WarmupPolicy
 from wsrl_mjx.training.handover import HandOver
-from wsrl_mjx.training.phases import Online, OnlineShared, Pretrain, member_axes
-from wsrl_mjx.types import Key, TrainState, Transition
-
-
-class Recipe(struct.PyTreeNode):
-    """The two phases of one experiment, what the online one reads, and what passes between them.
-
-    `begin` and `switch` are one member's; a recipe whose members differ in a hyper-parameter (`side_by_side`)
-    has `begin_all` and `switch_all` alone.
-    """
-
-    pretrain: Pretrain
-    online: Online
-    shared: OnlineShared
-    hand_over: HandOver
-    judge: SAC  # its targets are what critics are measured against, whatever trains them
-    replay_capacity: int = struct.field(pytree_node=False)
-    prefilled: int = struct.field(pytree_node=False)  # offline rows that the buffer starts with
-
-    def begin(self, key: Key) -> TrainState:
-        """Returns one member before pretraining: fresh networks, no environment, no buffer."""
-        key_agent, key_run = jax.random.split(key)
-        row = self._row()
-        agent = self.pretrain.algorithm.init(key_agent, row.obs, row.action)
-        return TrainState(agent=agent, env=None, buffer=None, key=key_run)
-
-    def begin_all(self, keys: Key) -> TrainState:
-        """Returns all members [M] before pretraining. Not to be compiled: see docs/results.md.
-
-        As one program the many independent QR decompositions of the orthogonal initialisation can leave XLA's
-        CPU threads waiting for each other forever; operation by operation they do not.
-        """
-        return jax.vmap(Recipe.begin, in_axes=(member_axes(self), 0))(self, keys)
-
-    def switch(self, pretrained: TrainState, fresh: Any = None, data: Transition | None = None) -> TrainState:
-        """Returns one member at the start of fine-tuning (WSRL, Zhou et al. 2024, section 5).
-
-        Actor, critics, targets, temperature and their optimizers' states go on; of the data nothing does. The
-        buffer starts empty, and because no update comes before `warmup_steps`, the policy that fills it first
-        is the pretrained one, frozen.
-
-        Args:
-            pretrained: the end of pretraining.
-            fresh: an agent for the parts that are not handed over, see `fresh_all`.
-            data: offline rows [D], to begin with `prefilled` of them in the buffer.
-        """
-        key, key_env = jax.random.split(pretrained.key)
-        offline, online = self.pretrain.algorithm, self.online.algorithm
-        buffer = replay.create(self._replay_row(), self.replay_capacity, self.online.num_envs)
-        if data is not None:
-            buffer = self._prefill(buffer, data, jax.random.fold_in(key_env, 1))
-        return TrainState(
-            agent=self.hand_over.apply(offline, online, pretrained.agent, fresh),
-            env=rollout.reset(self.online.env, key_env, self.online.num_envs),
-            buffer=buffer,
-            key=key,
-            # A copy: the state is donated, and a buffer can be given away once.
-            reference=jax.tree.map(jnp.copy, offline.hand_over(pretrained.agent).actor.params),
-            guide=self.online.explorer.begin(jax.random.fold_in(key_env, 2), self.online.num_envs),
-        )
-
-    def switch_all(
-        self, pretrained: TrainState, fresh: Any = None, data: Transition | None = None
-    ) -> TrainState:
-        """Returns all members [M] at the start of fine-tuning."""
-        axes = (member_axes(self), 0, 0, None)
-        return jax.vmap(Recipe.switch, in_axes=axes)(self, pretrained, fresh, data)
-
-    def fresh_all(self, pretrained: TrainState) -> Any:
-        """Returns untrained agents [M] for the switch; None where everything is handed over.
-
-        Not to be compiled, like `begin_all`.
-        """
-        if not self.hand_over.needs_fresh(self.pretrain.algorithm, self.online.algorithm):
-            return None
-        row = self._row()
-
-        def one(algorithm: Any, key: Key) -> Any:
-            return algorithm.init(jax.random.fold_in(key, 1), row.obs, row.action)
-
-        algorithm = self.online.algorithm
-        return jax.vmap(one, in_axes=(member_axes(algorithm), 0))(algorithm, pretrained.key)
-
-    def shapes(self, phase: str, count: int) -> TrainState:
-        """Returns the shapes of the state of `count` members in a phase, "pretrain" or "online"."""
-        keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
-        begun = jax.eval_shape(self.begin_all, keys)
-        if phase == "pretrain":
-            return begun
-        return jax.eval_shape(lambda state: self.switch_all(state, self.fresh_all(state)), begun)
-
-    def _row(self) -> Transition:
-        return Transition.empty(self.online.env.obs_size, self.online.env.action_size)
-
-    def _replay_row(self) -> Transition:
-        row = self._row()
-        return row if self.online.discount is None else row.replace(mc_return=jnp.zeros(()))
-
-    def _prefill(self, buffer: replay.ReplayBuffer, data: Transition, key: Key) -> replay.ReplayBuffer:
-        """Returns the buffer with random rows of the data at its beginning."""
-        if buffer.data.mc_return is None:
-            data = data.replace(mc_return=None)
-        rows = replay.gather(data, jax.random.randint(key, (self.prefilled,), 0, len(data.reward)))
-        put = lambda store, new: store.at[: self.prefilled].set(new)
-        return replay.ReplayBuffer(jax.tree.map(put, buffer.data, rows))
+from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
 
 
 def side_by_side(config: Config, env: Environment) -> Recipe:
@@ -165,7 +57,7 @@ def make(config: Config, env: Environment) -> Recipe:
         critics_per_actor=config.critics_per_actor,
         batch_size=settings.batch_size,
         explorer=make_explorer(config),
-        retention=Retention(config.offline_rows, append=settings.retain == "append"),
+        retention=ReplayMixing(config.offline_rows, append=settings.retain == "append"),
         discount=hyper(config.agent.discount) if calibrated else None,
     )
     shared = OnlineShared(

@@ -9,15 +9,16 @@ from probe_envs import Line, probe
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.cql import CQL
 from wsrl_mjx.algos.sac import SACState
+from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.training import recipes
+from wsrl_mjx.training.recipe import Recipe
 
 SIZES = {"actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "replay_capacity": 50}
 ENV = probe(Line)
 
 
-def recipe(**changes: object) -> recipes.Recipe:
-    return recipes.make(replace_flat(Config(), SIZES | changes), ENV)
+def recipe(**changes: object) -> Recipe:
+    return build.make(replace_flat(Config(), SIZES | changes), ENV)
 
 
 def test_the_switch_hands_over_all_of_sac_and_starts_with_an_empty_buffer() -> None:

@@ -1,38 +1,19 @@
-"""The two phases as pure steps, and the compiled chunk that scans them.
+"""The two phases as pure steps of one seed: an offline gradient step, and an online environment step.
 
-A phase is a small static bundle with `step(shared, state, clock) -> (state, clock, metrics)` for one seed.
-`make_chunk` scans it, maps it over seeds and jits it; every program of this project is made there.
+Each is a small bundle with `step(shared, state, clock) -> (state, clock, metrics)`; `training.loop` scans it.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
 from envs.base import Environment
-from wsrl_mjx.data import online_returns, replay, rollout
-from wsrl_mjx.data.replay_mixing import Retention
-from wsrl_mjx.training import groups
+from wsrl_mjx.data import replay, returns_to_go, rollout
+from wsrl_mjx.data.replay_mixing import ReplayMixing
 from wsrl_mjx.training.exploration import Explorer
-from wsrl_mjx.training.sharding import Placement
 from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
-
-ONE_DEVICE = Placement()
-
-
-class Phase(Protocol):
-    """One kind of step."""
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of every step."""
-        ...
-
-    def step(self, shared: Any, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
-        """Advances one seed by one step. `shared` and `clock` are common to all seeds."""
-        ...
 
 
 class Pretrain(struct.PyTreeNode):
@@ -81,7 +62,7 @@ class Online(struct.PyTreeNode):
     critics_per_actor: int = struct.field(pytree_node=False)  # critic updates per actor update
     batch_size: int = struct.field(pytree_node=False)  # rows of one critic update
     explorer: Explorer = Explorer()
-    retention: Retention = Retention()
+    retention: ReplayMixing = ReplayMixing()
     discount: jax.Array | None = None  # of returns-to-go, where the algorithm asks for them
 
     @property
@@ -118,9 +99,9 @@ class Online(struct.PyTreeNode):
         """Puts one step's rows [N] into the buffer, with returns-to-go where the algorithm asks for them."""
         if self.discount is None:
             return replay.insert(buffer, rows, env_steps + prefilled)
-        buffer = replay.insert(buffer, online_returns.unfinished(rows), env_steps + prefilled)
+        buffer = replay.insert(buffer, returns_to_go.unfinished(rows), env_steps + prefilled)
         env_steps = env_steps + self.num_envs
-        return online_returns.write_back(
+        return returns_to_go.write_back(
             buffer,
             inserted=env_steps + prefilled,
             steps=env_steps // self.num_envs,
@@ -182,44 +163,3 @@ def zero_metrics(names: tuple[str, ...]) -> Metrics:
 def _sum(metrics: Metrics) -> Metrics:
     """Adds up averages along their leading axis."""
     return jax.tree.map(lambda x: jnp.sum(x, axis=0), metrics)
-
-
-Chunk = Callable[[Phase, Any, TrainState, Clock], tuple[TrainState, Clock, Metrics]]
-
-
-def member_axes(phase: Any) -> Any:
-    """Returns `vmap`'s axes for a bundle of hyper-parameters: 0 where members differ, None where they agree.
-
-    A hyper-parameter is a scalar; one that has an axis has a value for each member.
-    """
-    return jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, phase)
-
-
-def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
-    """Returns a jitted function that advances all members by `length` steps of a phase.
-
-    Its state has a leading axis of members and is donated, and so has every hyper-parameter in which members
-    differ; `shared` and the clock have none. Metrics come back as averages over the chunk, [M].
-    """
-
-    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock):
-        def body(carry: tuple[TrainState, Clock, Metrics], _: None):
-            state, clock, totals = carry
-            state, clock, metrics = phase.step(shared, state, clock)
-            return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None
-
-        start = (state, clock, zero_metrics(phase.metric_names))
-        return jax.lax.scan(body, start, length=length)[0]
-
-    def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):
-        of_phase = member_axes(phase)
-        axes, out_axes = (of_phase, None, 0, None), (0, None, 0)
-        side_by_side = jax.vmap(one_member, in_axes=axes, out_axes=out_axes)
-
-        def of_one_device(phase: Phase, shared: Any, state: TrainState, clock: Clock):
-            grouped = groups.one_after_another(side_by_side, of_phase, groups.size(state))
-            return grouped(phase, shared, state, clock)
-
-        return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock)
-
-    return jax.jit(all_members, donate_argnames="state")

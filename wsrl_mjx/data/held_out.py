@@ -1,4 +1,4 @@
-"""Offline transitions that nothing trains on: a ruler for the critics, before and after the data is dropped.
+"""Offline rows that nothing trains on: critics are measured on them before and after the data is dropped.
 
 The paper follows mean Q and TD error on offline data through fine-tuning (Zhou et al. 2024, section 4). On
 rows that were trained on, both would tell of memory; so whole trajectories are taken out beforehand.
@@ -17,7 +17,7 @@ from wsrl_mjx.data.trajectories import Rows
 from wsrl_mjx.types import Transition
 
 SHARE = 0.02  # of the dataset's rows, in whole trajectories
-RULER_ROWS = 1000  # of these, kept to measure on
+MEASURED_ROWS = 1000  # of these, kept to measure on
 FILE = "held_out.npz"
 
 
@@ -44,14 +44,14 @@ def split(rows: Rows, seed: int) -> tuple[Rows, Rows]:
 
 
 def choose(held: Transition, seed: int) -> Transition:
-    """Returns `RULER_ROWS` rows at random of those held out, so that every ruler has the same shape."""
+    """Returns `MEASURED_ROWS` rows at random of those held out, so that they always have the same shape."""
     count = len(held.reward)
-    index = np.random.default_rng(seed).choice(count, RULER_ROWS, replace=count < RULER_ROWS)
+    index = np.random.default_rng(seed).choice(count, MEASURED_ROWS, replace=count < MEASURED_ROWS)
     return jax.tree.map(lambda leaf: leaf[index], held)
 
 
 def save(folder: Path, rows: Transition) -> None:
-    """Writes the ruler into `folder` in one move."""
+    """Writes the measured rows into `folder` in one move."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".new-{FILE}"
     arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in vars(rows).items()}
@@ -60,7 +60,7 @@ def save(folder: Path, rows: Transition) -> None:
 
 
 def load(folder: Path) -> Transition:
-    """Returns the ruler in `folder`.
+    """Returns the measured rows in `folder`.
 
     Raises:
         ValueError: there is none, or it is damaged: the file has checksums of its own.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Facts:
+class RunRecord:
     """Where data and pretraining came from, and where the time went."""
 
     dataset_rows: int = 0

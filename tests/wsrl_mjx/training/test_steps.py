@@ -12,8 +12,9 @@ from flax import struct
 from probe_envs import CountsTraces, Line, probe
 
 from envs.episode import Episodes
-from wsrl_mjx.training import phases
-from wsrl_mjx.training.phases import Online, Pretrain, make_chunk
+from wsrl_mjx.training import steps
+from wsrl_mjx.training.loop import make_chunk
+from wsrl_mjx.training.steps import Online, Pretrain
 from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
 
 LINE = probe(Line)
@@ -215,7 +216,7 @@ def test_under_vmap_the_warmup_stays_a_branch() -> None:
 
 
 def test_metrics_of_a_chunk_are_sums_over_its_steps() -> None:
-    assert phases.zero_metrics(("a", "b")).keys() == {"a", "b"}
+    assert steps.zero_metrics(("a", "b")).keys() == {"a", "b"}
     _, _, metrics = CHUNK(PHASE, tiny.online_shared(WARMUP), fresh(), Clock.zero())
     assert set(metrics) == set(PHASE.metric_names)
     np.testing.assert_array_equal(metrics["critic/loss"].weight, [0.0] * len(SEEDS))
