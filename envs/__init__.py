@@ -12,7 +12,7 @@ from typing import Any
 from envs.ant import Ant
 from envs.ant_direction import AntDirection
 from envs.ant_maze import AntMaze
-from envs.base import Environment, EnvState, ReferenceScores
+from envs.base import Environment, EnvState, ReferenceScores, first_state
 from envs.episode import Episodes
 from envs.halfcheetah import HalfCheetah
 from envs.hopper import Hopper
@@ -21,7 +21,17 @@ from envs.options import parse
 from envs.point_maze import PointMaze
 from envs.walker2d import Walker2d
 
-__all__ = ["REGISTRY", "EnvState", "Environment", "Episodes", "ReferenceScores", "make", "make_from_text"]
+__all__ = [
+    "REGISTRY",
+    "EnvState",
+    "Environment",
+    "Episodes",
+    "ReferenceScores",
+    "first_state",
+    "make",
+    "make_from_text",
+    "register",
+]
 
 REGISTRY: dict[str, Callable[..., Environment]] = {
     "ant": Ant,
@@ -32,6 +42,25 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
     **{f"antmaze-{maze}": partial(AntMaze, maze=maze) for maze in MAPS},
     **{f"pointmaze-{maze}": partial(PointMaze, maze=maze) for maze in MAPS},
 }
+
+
+def register(name: str, task: type[Any]) -> None:
+    """Makes a task of one's own known as `name`, to `make` and to every command of this process.
+
+    Args:
+        name: not taken yet, without a colon.
+        task: its class, a dataclass whose fields are its options; see `envs.base.Environment`.
+
+    Raises:
+        ValueError: the name is taken by another task, or cannot be used; or the class is no dataclass.
+    """
+    if not name or ":" in name or any(c.isspace() for c in name):
+        raise ValueError(f"a world's name must be one word without a colon, got {name!r}")
+    if REGISTRY.get(name, task) is not task:
+        raise ValueError(f"the name {name!r} is taken by {REGISTRY[name]}; choose another")
+    if not dataclasses.is_dataclass(task):
+        raise ValueError(f"a task must be a dataclass, whose fields are its options, got {task!r}")
+    REGISTRY[name] = task
 
 
 def make(name: str, **options: Any) -> Episodes:

@@ -1,18 +1,22 @@
 """Turns a task into endless episodes: time limit, restart from fresh start states, and the NaN guard."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from envs.base import Environment, EnvState, ReferenceScores
+from envs.base import Environment, EnvState, ReferenceScores, fingerprint
 from envs.checks import check_positive_int
 
 
 @dataclass(frozen=True, eq=False)
 class Episodes:
     """Wraps a task behind the same contract; what `envs.make` returns.
+
+    A task of one's own is a frozen dataclass with `obs_size`, `action_size`, `time_limit`, `reset` and `step`;
+    `name`, `reference` and `fingerprint` may be left out.
 
     A step that ends an episode already returns the first observation of the next one as `obs`, and the true
     successor as `final_obs`. Two metrics are added, both of the episode that the step belongs to:
@@ -29,7 +33,7 @@ class Episodes:
 
     @property
     def name(self) -> str:
-        return self.task.name
+        return getattr(self.task, "name", type(self.task).__name__)
 
     @property
     def obs_size(self) -> int:
@@ -45,11 +49,12 @@ class Episodes:
 
     @property
     def reference(self) -> ReferenceScores | None:
-        return self.task.reference
+        return getattr(self.task, "reference", None)
 
     def fingerprint(self) -> str:
-        """Returns the task's digest; its time limit is in it."""
-        return self.task.fingerprint()
+        """Returns the task's digest; its time limit is in it. A task without one is known by its source."""
+        own: Any = getattr(self.task, "fingerprint", None)
+        return own() if own is not None else fingerprint(self.task, inspect.getsource(type(self.task)))
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start state; later starts come from the state's own key."""

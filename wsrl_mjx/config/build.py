@@ -57,7 +57,7 @@ def make(config: Config, env: Environment) -> Recipe:
         critics_per_actor=config.critics_per_actor,
         batch_size=settings.batch_size,
         explorer=make_explorer(config),
-        retention=ReplayMixing(config.offline_rows, append=settings.retain == "append"),
+        mixing=ReplayMixing(config.offline_rows, append=settings.retain == "append"),
         discount=hyper(config.agent.discount) if calibrated else None,
     )
     shared = OnlineShared(

@@ -1,15 +1,18 @@
-"""The compiled loop: a phase's step, scanned over a chunk, mapped over seeds and jitted.
+"""The compiled loop: a phase's step, scanned over a chunk, mapped over seeds and jitted; and the host's side.
 
-Every training program of this project is made here.
+Every training program of this project is made by `make_chunk`, and every training goes through `advance`.
 """
 
-from collections.abc import Callable
-from typing import Any, Protocol
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from wsrl_mjx.training import groups
+from wsrl_mjx.training import groups, runtime
 from wsrl_mjx.training.sharding import Placement
 from wsrl_mjx.training.steps import zero_metrics
 from wsrl_mjx.types import Clock, Metrics, TrainState
@@ -69,3 +72,78 @@ def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
         return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock)
 
     return jax.jit(all_members, donate_argnames="state")
+
+
+class Advanced(NamedTuple):
+    """What there is when a chunk is done."""
+
+    step: int  # steps of the phase done so far
+    state: TrainState  # [M]; the next chunk consumes it
+    clock: Clock
+    metrics: dict[str, np.ndarray]  # [M] by name: means over the chunk, NaN where nothing was counted
+    seconds: float  # that the chunk took, compilation apart
+
+
+def advance(
+    program_of: Callable[[int], Chunk],
+    phase_at: Callable[[int], Phase],
+    shared: Any,
+    state: TrainState,
+    clock: Clock,
+    first: int,
+    ends: Iterable[int],
+) -> Iterator[Advanced]:
+    """Yields after every chunk of a phase; whoever iterates logs, evaluates and saves in between.
+
+    Args:
+        program_of: returns the chunk for a number of steps, compiled or not.
+        phase_at: returns the phase for the chunk that begins at a step; its constants may follow a schedule.
+        shared: what all members read, see the phase's `step`.
+        state: of all members, [M]; donated to the first chunk.
+        clock: that goes with it.
+        first: steps done before.
+        ends: the steps at which chunks end, ascending.
+    """
+    done = first
+    for end in ends:
+        program, phase = program_of(end - done), phase_at(done)
+        began = time.perf_counter()
+        state, clock, averages = program(phase, shared, state, clock)
+        metrics = means(averages)
+        yield Advanced(end, state, clock, metrics, time.perf_counter() - began)
+        done = end
+
+
+def compiled_chunks(
+    phase: Phase, shared: Any, state: TrainState, clock: Clock, steps_each: int = 1
+) -> Callable[[int], Chunk]:
+    """Returns `program_of` for `advance`: the chunk for a number of steps, compiled at its first use.
+
+    Args:
+        phase: what the chunks are for; its constants may change later, its structure may not.
+        shared: what they read.
+        state: of all members, [M], or its shapes.
+        clock: that goes with it.
+        steps_each: what a step of the phase counts, such as the environments that it steps.
+    """
+    shapes = jax.eval_shape(lambda: (state, clock))
+
+    @cache
+    def program_of(steps: int) -> Chunk:
+        chunk: Any = make_chunk(steps // steps_each)
+        return runtime.compiled(chunk.lower(phase, shared, *shapes))
+
+    return program_of
+
+
+def ends_of_chunks(steps: int, every: int) -> list[int]:
+    """Returns where chunks end: every so many steps, and at the end."""
+    return [*range(every, steps, every), steps]
+
+
+def means(averages: Metrics) -> dict[str, np.ndarray]:
+    """Returns averages as numbers on the host; NaN where nothing had a weight."""
+    return {
+        name: np.where(one.weight > 0, one.total / np.maximum(one.weight, 1e-9), np.nan)
+        for name, one in jax.device_get(averages).items()
+    }

@@ -21,8 +21,7 @@ from wsrl_mjx.types import Key, TrainState, Transition
 class Recipe(struct.PyTreeNode):
     """The two phases of one experiment, what the online one reads, and what passes between them.
 
-    `begin` and `switch` are one member's; a recipe whose members differ in a hyper-parameter (`side_by_side`)
-    has `begin_all` and `switch_all` alone.
+    `switch` is one member's; a recipe whose members differ in a hyper-parameter has `switch_all` alone.
     """
 
     pretrain: Pretrain
@@ -33,20 +32,9 @@ class Recipe(struct.PyTreeNode):
     replay_capacity: int = struct.field(pytree_node=False)
     prefilled: int = struct.field(pytree_node=False)  # offline rows that the buffer starts with
 
-    def begin(self, key: Key) -> TrainState:
-        """Returns one member before pretraining: fresh networks, no environment, no buffer."""
-        key_agent, key_run = jax.random.split(key)
-        row = self._row()
-        agent = self.pretrain.algorithm.init(key_agent, row.obs, row.action)
-        return TrainState(agent=agent, env=None, buffer=None, key=key_run)
-
     def begin_all(self, keys: Key) -> TrainState:
-        """Returns all members [M] before pretraining. Not to be compiled: see docs/results.md.
-
-        As one program the many independent QR decompositions of the orthogonal initialisation can leave XLA's
-        CPU threads waiting for each other forever; operation by operation they do not.
-        """
-        return jax.vmap(Recipe.begin, in_axes=(member_axes(self), 0))(self, keys)
+        """Returns all members [M] before pretraining; see `begin`."""
+        return begin(self.pretrain.algorithm, self._row(), keys)
 
     def switch(self, pretrained: TrainState, fresh: Any = None, data: Transition | None = None) -> TrainState:
         """Returns one member at the start of fine-tuning (WSRL, Zhou et al. 2024, section 5).
@@ -119,3 +107,23 @@ class Recipe(struct.PyTreeNode):
         rows = replay.gather(data, jax.random.randint(key, (self.prefilled,), 0, len(data.reward)))
         put = lambda store, new: store.at[: self.prefilled].set(new)
         return replay.ReplayBuffer(jax.tree.map(put, buffer.data, rows))
+
+
+def begin(algorithm: Any, row: Transition, keys: Key) -> TrainState:
+    """Returns members [M] before pretraining: fresh networks, no environment, no buffer.
+
+    Not to be compiled: as one program the many independent QR decompositions of the orthogonal initialisation
+    can leave XLA's CPU threads waiting for each other forever; operation by operation they do not.
+
+    Args:
+        algorithm: whose state it is; a hyper-parameter in which members differ is [M].
+        row: one row of zeros, for the sizes.
+        keys: [M], a member's randomness from here on.
+    """
+
+    def one(algorithm: Any, key: Key) -> TrainState:
+        key_agent, key_run = jax.random.split(key)
+        agent = algorithm.init(key_agent, row.obs, row.action)
+        return TrainState(agent=agent, env=None, buffer=None, key=key_run)
+
+    return jax.vmap(one, in_axes=(member_axes(algorithm), 0))(algorithm, keys)

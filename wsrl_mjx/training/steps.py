@@ -62,7 +62,7 @@ class Online(struct.PyTreeNode):
     critics_per_actor: int = struct.field(pytree_node=False)  # critic updates per actor update
     batch_size: int = struct.field(pytree_node=False)  # rows of one critic update
     explorer: Explorer = Explorer()
-    retention: ReplayMixing = ReplayMixing()
+    mixing: ReplayMixing = ReplayMixing()
     discount: jax.Array | None = None  # of returns-to-go, where the algorithm asks for them
 
     @property
@@ -121,7 +121,7 @@ class Online(struct.PyTreeNode):
         """Runs all updates of one vector step; the rows of all of them are gathered at once."""
         key_sample, key_update = jax.random.split(key)
         shape = (self.updates // self.critics_per_actor, self.critics_per_actor, self.batch_size)
-        return self.learn(agent, self.retention.draw(buffer, data, key_sample, shape, inserted), key_update)
+        return self.learn(agent, self.mixing.draw(buffer, data, key_sample, shape, inserted), key_update)
 
     def learn(self, agent: Any, batches: Transition, key: Key) -> tuple[Any, Metrics]:
         """Updates on `batches` [R, C, B]: R rounds of C critic updates and one of the actor."""

@@ -1,0 +1,83 @@
+"""Collecting offline data: by random actions, a shipped behaviour, or a policy of one's own."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from envs.base import Environment
+from wsrl_mjx.data import behaviors, dataset, waypoints
+from wsrl_mjx.data.dataset import Dataset
+from wsrl_mjx.data.rollout import Act, Controller, Memoryless
+
+
+class Source(NamedTuple):
+    """A behaviour in its world.
+
+    Attributes:
+        env: where it acts; a maze's behaviours start in cells of their own.
+        controller: how it acts, sampled.
+        card: what is known of it.
+    """
+
+    env: Environment
+    controller: Controller
+    card: dict[str, Any]
+
+
+def behavior(env: Environment, level: str) -> Source:
+    """Returns a behaviour of an environment by name.
+
+    Args:
+        env: what `envs.make` returns.
+        level: "random"; in a maze "play" or "diverse"; or a level that is shipped for it, such as "medium".
+
+    Raises:
+        ValueError: no such behaviour of this environment; the message lists those that are shipped.
+    """
+    if level == "random":
+        uniform = Memoryless(behaviors.random_act(env.action_size))
+        return Source(env, uniform, {"return_mean": None, "how": "uniform actions"})
+    if level in waypoints.KINDS:
+        world = waypoints.world(env, level)
+        return Source(world, waypoints.controller(world), waypoints.card(env.name))
+    shipped = behaviors.load(behaviors.shipped_folder(env.name), level)
+    return Source(env, Memoryless(shipped.act(explore=True)), shipped.card)
+
+
+def collect(
+    env: Environment,
+    policy: Source | Controller | Act,
+    size: int,
+    *,
+    num_envs: int = 64,
+    seed: int = 0,
+    name: str = "collected",
+    on_progress: Callable[[int], None] = lambda rows: None,
+) -> Dataset:
+    """Rolls a policy out on the device and returns what it saw, as an offline dataset on the host.
+
+    Args:
+        env: the world; the rewards in the dataset are its own, without scale or bias.
+        policy: what `behavior` returns; a function from observations [N, O] and a key to actions [N, A]; or a
+            `Controller`, which may remember something of every environment.
+        size: rows (transitions).
+        num_envs: environments stepped side by side, each with an even share of the rows.
+        seed: of starts and actions, below 2**31.
+        name: for the dataset's card.
+        on_progress: called with the number of rows collected so far.
+
+    Raises:
+        ValueError: a size, number of environments or seed that cannot work.
+    """
+    if num_envs < 1 or size < num_envs:
+        raise ValueError(f"size must be at least num_envs, which is positive, got {size} and {num_envs}")
+    if not 0 <= seed < 2**31:
+        raise ValueError(f"seed must be an integer, zero or more and below 2**31, got {seed}")
+    source = policy if isinstance(policy, Source) else Source(env, _controller(policy), {"return_mean": None})
+    rows = dataset.collect(source.env, source.controller, size, num_envs, seed, on_progress)
+    policies = [{"level": name, "transitions": size, "card": source.card}]
+    return Dataset(rows, dataset.make_card(env, rows, name, policies, seed))
+
+
+def _controller(policy: Controller | Act) -> Controller:
+    """Returns a function as a controller that remembers nothing."""
+    return policy if hasattr(policy, "recall") else Memoryless(policy)  # pyright: ignore[reportReturnType, reportArgumentType]

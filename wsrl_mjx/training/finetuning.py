@@ -1,0 +1,202 @@
+"""`finetune`: WSRL's second half for people who write Python: a warmup, and no offline data."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from envs.base import Environment
+from wsrl_mjx.data import dataset, rollout
+from wsrl_mjx.data.dataset import Dataset
+from wsrl_mjx.data.replay_mixing import ReplayMixing
+from wsrl_mjx.training import loop, runtime
+from wsrl_mjx.training.exploration import Explorer
+from wsrl_mjx.training.handover import HandOver
+from wsrl_mjx.training.loop import Advanced
+from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
+from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
+from wsrl_mjx.types import Clock, Key, TrainState
+
+EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is
+EVALUATION = 2**31 - 1  # sets evaluations' draws apart from training's
+HAND_EVERYTHING_OVER = HandOver()
+THE_AGENT_ACTS = Explorer()
+
+
+def finetune(
+    algorithm: Any,
+    env: Environment,
+    start: Trained,
+    *,
+    steps: int,
+    warmup_steps: int = 5000,
+    utd: float = 4.0,
+    num_envs: int = 1,
+    batch_size: int = 256,
+    replay_capacity: int = 1_000_000,
+    retain: tuple[Dataset, float] | None = None,
+    hand_over: HandOver = HAND_EVERYTHING_OVER,
+    explorer: Explorer = THE_AGENT_ACTS,
+    eval_every: int = 5000,
+    eval_episodes: int = 20,
+    report_every: int = 1000,
+    callback: Callback = ignore,
+) -> Trained:
+    """Fine-tunes pretrained agents online without the offline data (WSRL, Zhou et al. 2024, section 5).
+
+    The pretrained policy, frozen, fills an empty replay for `warmup_steps`; then updates begin.
+
+    Args:
+        algorithm: `SAC` is WSRL; an offline algorithm goes on with its own losses.
+        env: what `make` or `Episodes` returns.
+        start: what `pretrain` or `untrained` returned; it stays as it is and can be started from again.
+        steps: environment steps of each seed, the warmup included.
+        warmup_steps: steps before the first update; 0 for no more than one round of minibatches needs.
+        utd: critic updates per environment step.
+        num_envs: environments of each seed, stepped side by side.
+        batch_size: rows of one critic update.
+        replay_capacity: rows of each seed's replay; there is never room for more than `steps`.
+        retain: offline data to go on with, and its share of every minibatch; None, as WSRL has it, drops it.
+        hand_over: what goes on at the switch.
+        explorer: who acts.
+        eval_every: steps between evaluations, besides those at 0, 1000, 2000 and 5000; 0 for none at all.
+        eval_episodes: deterministic episodes of an evaluation.
+        report_every: environment steps between reports.
+        callback: called with every `Report`.
+
+    Raises:
+        ValueError: a number that cannot work, or an environment of other sizes than the agents'.
+    """
+    check_positive(steps=steps, num_envs=num_envs, batch_size=batch_size, report_every=report_every)
+    check_positive(replay_capacity=replay_capacity, eval_episodes=eval_episodes)
+    _check_sizes(env, start)
+    online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
+    first_update = _first_update(online, steps, warmup_steps)
+    capacity = min(replay_capacity, steps) // num_envs * num_envs
+    shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
+    whole = Recipe(Pretrain(start.algorithm, 1), online, shared, hand_over, algorithm.sac, capacity, 0)
+    state, clock = _switched(whole, start.state), Clock.zero()
+    if retain is not None:
+        rows = dataset.to_device(retain[0].rows, start.reward, float(algorithm.discount))
+        shared = shared.replace(data=rows)
+    points = _evaluation_points(steps, eval_every)
+    report = _Reporter(_evaluation(env, algorithm, eval_episodes), start.state.key, points, steps, callback)
+    if points:
+        report("warmup", Advanced(0, state, clock, {}, 0.0))
+    chunks = loop.compiled_chunks(online, shared, state, clock, num_envs)
+    ends = loop.ends_of_chunks(steps, max(num_envs, report_every // num_envs * num_envs))
+    for done in loop.advance(chunks, lambda _: online, shared, state, clock, 0, ends):
+        report("warmup" if done.step <= first_update else "fine-tuning", done)
+        state = done.state
+    return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
+
+
+class _Reporter:
+    """Evaluates where that is due, and keeps and passes on every report."""
+
+    def __init__(
+        self, play: Callable[..., jax.Array], keys: Key, points: set[int], steps: int, tell: Callback
+    ) -> None:
+        self._play, self._keys, self._due = play, jnp.copy(keys), points
+        self._steps, self._tell = steps, tell
+        self.reports: list[Report] = []
+
+    def __call__(self, phase: str, done: Advanced) -> None:
+        reached = {point for point in self._due if point <= done.step}
+        self._due -= reached
+        returns = np.asarray(self._play(done.state.agent, self._keys, done.step)) if reached else None
+        self.reports.append(Report(phase, done.step, self._steps, done.metrics, returns, done.seconds))
+        self._tell(self.reports[-1])
+
+
+def _evaluation_points(steps: int, every: int) -> set[int]:
+    """Returns the steps at which to evaluate: dense around the switch, where the dip is."""
+    points = {*EARLY_EVALUATIONS, *range(0, steps, every), steps} if every else set[int]()
+    return {point for point in points if point <= steps}
+
+
+def _evaluation(env: Environment, algorithm: Any, episodes: int) -> Callable[[Any, Key, int], jax.Array]:
+    """Returns what plays deterministic episodes of all agents and returns their mean returns, [S]."""
+
+    @jax.jit
+    def play(agents: Any, keys: Key, step: int) -> jax.Array:
+        def one(agent: Any, key: Key) -> jax.Array:
+            params = algorithm.hand_over(agent).actor.params
+            act = lambda obs, _: algorithm.policy(params, obs).mode()
+            own = jax.random.fold_in(jax.random.fold_in(key, EVALUATION), step)
+            return jnp.mean(rollout.evaluate(env, act, own, episodes).returns)
+
+        return jax.vmap(one)(agents, keys)
+
+    return play
+
+
+def _switched(whole: Recipe, pretrained: TrainState) -> TrainState:
+    """Returns all members at the start of fine-tuning; the pretrained ones stay as they are."""
+    copied = jax.tree.map(jnp.copy, pretrained)  # what is handed over will be donated
+    given = whole, copied, whole.fresh_all(copied), None
+    return runtime.compiled(jax.jit(Recipe.switch_all).lower(*given))(*given)
+
+
+def _phase(
+    algorithm: Any,
+    env: Environment,
+    utd: float,
+    num_envs: int,
+    batch_size: int,
+    explorer: Explorer,
+    retain: tuple[Dataset, float] | None,
+) -> Online:
+    """Returns the online phase.
+
+    Raises:
+        ValueError: no whole number of updates, or a share that leaves one side without a row.
+    """
+    updates = round(utd * num_envs) if math.isfinite(utd) else 0
+    critics_per_actor = max(1, round(utd)) if math.isfinite(utd) else 1
+    if updates < 1 or abs(utd * num_envs - updates) > 1e-6 or updates % critics_per_actor:
+        raise ValueError(f"utd * num_envs must be a positive integer, got {utd} * {num_envs}")
+    rows = 0 if retain is None else round(retain[1] * batch_size)
+    if retain is not None and not 0 < rows < batch_size:
+        raise ValueError(
+            f"retain's share of batch_size {batch_size} must leave a row on either side, got {retain[1]}"
+        )
+    return Online(
+        algorithm=algorithm,
+        env=env,
+        num_envs=num_envs,
+        updates=updates,
+        critics_per_actor=critics_per_actor,
+        batch_size=batch_size,
+        explorer=explorer,
+        mixing=ReplayMixing(rows),
+        discount=algorithm.discount if algorithm.needs_returns else None,
+    )
+
+
+def _first_update(online: Online, steps: int, warmup_steps: int) -> int:
+    """Returns the environment steps before the first update.
+
+    Raises:
+        ValueError: steps that the environments do not share evenly, or no step behind the first update.
+    """
+    first = max(warmup_steps, online.updates * online.batch_size)
+    if steps % online.num_envs:
+        raise ValueError(f"steps must be a multiple of num_envs ({online.num_envs}), got {steps}")
+    if warmup_steps < 0 or first >= steps:
+        raise ValueError(
+            f"steps must be more than the {first} before the first update, got {steps}: warmup_steps is "
+            f"{warmup_steps}, and {online.updates * online.batch_size} rows are waited for in any case"
+        )
+    return first
+
+
+def _check_sizes(env: Environment, start: Trained) -> None:
+    for name in ("obs_size", "action_size"):
+        ours, theirs = getattr(env, name), getattr(start, name)
+        if ours != theirs:
+            raise ValueError(f"{name} of env {env.name!r} is {ours}, the agents were trained with {theirs}")
