@@ -15,8 +15,8 @@ from envs.checks import check_positive_int
 class Episodes:
     """Wraps a task behind the same contract; what `envs.make` returns.
 
-    A task of one's own is a frozen dataclass with `obs_size`, `action_size`, `time_limit`, `reset` and `step`;
-    `name`, `reference` and `fingerprint` may be left out.
+    A task of one's own is a frozen dataclass with `obs_size`, `action_size`, `time_limit`, `reset` and
+    `step`; `name`, `reference` and `fingerprint` may be left out.
 
     A step that ends an episode already returns the first observation of the next one as `obs`, and the true
     successor as `final_obs`. Two metrics are added, both of the episode that the step belongs to:

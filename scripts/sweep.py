@@ -23,7 +23,7 @@ from wsrl_mjx.experiments.hosts import Host
 from wsrl_mjx.experiments.sweep import Part
 from wsrl_mjx.runs import plan
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.run import open_folder, settings_of
+from wsrl_mjx.runs.setup import open_folder, settings_of
 
 GRID = "sweep.json"  # beside the config that all members share
 

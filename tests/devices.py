@@ -13,8 +13,9 @@ import envs
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
-from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run import Run
 from wsrl_mjx.runs.run_folder import read_metrics
+from wsrl_mjx.runs.setup import RunOptions
 
 SIZES: dict[str, Any] = {
     "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 4,

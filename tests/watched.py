@@ -14,7 +14,8 @@ from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
-from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run import Run
+from wsrl_mjx.runs.setup import RunOptions
 
 LINE = probe(Line)
 OFFLINE, ONLINE, WARMUP = 40, 40, 20

@@ -4,7 +4,7 @@ Shape alphabet of all comments: S seeds, N environments, U updates, B batch, E e
 A action, C capacity, D dataset rows. State classes are written for one seed; `vmap` adds the S axis.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -84,3 +84,23 @@ class TrainState(struct.PyTreeNode):
     key: Key
     reference: Params = None  # the pretrained actor's, from the switch on; never moved
     guide: Any = None  # [N] int32, steps that a guide still acts for; None without one
+
+
+class Compiler(Protocol):
+    """Turns a jitted function, and the arguments that it will get, into the program to call with them."""
+
+    def compiled(self, name: str, jitted: Any, *arguments: Any) -> Any:
+        """Returns the program; `name` is for people."""
+        ...
+
+
+class JustInTime:
+    """The compiler of callers who keep no account of it: the jitted function compiles when it is called."""
+
+    def compiled(self, name: str, jitted: Any, *arguments: Any) -> Any:
+        """Returns the function as it is."""
+        del name, arguments
+        return jitted
+
+
+JUST_IN_TIME = JustInTime()

@@ -29,7 +29,7 @@ def run(workplace: Path) -> Path:
     path = workplace / "run"
     RunFolder.create(path, flat_fields(CONFIG)).close()
     recipe = build.make(CONFIG, probe(Line))
-    begun = jax.jit(jax.vmap(recipe.begin))(jax.random.split(jax.random.key(0), 2))
+    begun = jax.jit(recipe.begin_all)(jax.random.split(jax.random.key(0), 2))
     switched = jax.jit(jax.vmap(recipe.switch))(begun)
     kept = Checkpoints(path / "checkpoints")
     kept.save(400, (begun, Clock.zero()), {"phase": "pretrain", "step": 400})
@@ -62,7 +62,7 @@ def test_the_newest_checkpoint_and_the_pretraining_are_different_policies(run: P
 def test_the_actor_alone_is_read_from_a_checkpoint(run: Path) -> None:
     """Its buffer is of another size than the config's, which nobody notices who does not read it."""
     recipe = build.make(replace_flat(CONFIG, {"replay_capacity": 8000}), probe(Line))
-    state = jax.vmap(recipe.begin)(jax.random.split(jax.random.key(0), 2))
+    state = recipe.begin_all(jax.random.split(jax.random.key(0), 2))
     state = jax.jit(jax.vmap(recipe.switch))(state)
     kept = Checkpoints(run / "checkpoints")
     kept.save(4400, (state, Clock.zero()), {"phase": "online", "step": 4000})

@@ -11,7 +11,7 @@ from wsrl_mjx.config.settings import Config
 from wsrl_mjx.experiments import figure_runs, jobs
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
-from wsrl_mjx.runs.run import RunOptions, open_folder
+from wsrl_mjx.runs.setup import RunOptions, open_folder
 
 FIGURE = "when_warmup_matters"
 

@@ -13,8 +13,8 @@ from watched import LINE, CutOffError, Watched, settings, values
 
 import envs
 from wsrl_mjx.config.methods import METHODS
-from wsrl_mjx.runs.run import RunOptions
 from wsrl_mjx.runs.run_folder import read_metrics
+from wsrl_mjx.runs.setup import RunOptions
 
 ABLATIONS: dict[str, dict[str, Any]] = {
     "wsrl, fresh parts": {

@@ -92,5 +92,5 @@ def test_the_setting_reaches_all_networks_and_changes_no_parameter() -> None:
     recipe = build.make(replace_flat(Config(), sizes), probe(Line))
     for sac in (recipe.online.algorithm, recipe.pretrain.algorithm.sac):
         assert (sac.actor.precision, sac.critic.precision) == ("bfloat16", "bfloat16")
-    shapes = jax.eval_shape(recipe.begin, KEY).agent.sac
+    shapes = jax.eval_shape(recipe.begin_all, KEY[None]).agent.sac
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes.critic.params)} == {jnp.dtype("float32")}

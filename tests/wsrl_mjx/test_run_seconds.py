@@ -12,7 +12,8 @@ from rich.console import Console as RichConsole
 from wsrl_mjx.config.presets import PRESETS
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run import Run
+from wsrl_mjx.runs.setup import RunOptions
 
 STEP, COMPILING = 1.0, 1000.0  # seconds
 
@@ -33,8 +34,8 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         now += COMPILING
         yield
 
-    for module in ("facts", "programs"):
-        monkeypatch.setattr(f"wsrl_mjx.{module}.time", SimpleNamespace(perf_counter=look))
+    for module in ("run_record", "programs"):
+        monkeypatch.setattr(f"wsrl_mjx.runs.{module}.time", SimpleNamespace(perf_counter=look))
     monkeypatch.setattr(Console, "compiling", compiling)
     config = replace_flat(
         Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", "dataset_size": 200}
@@ -45,14 +46,14 @@ def run(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_compiling_the_rollouts_is_no_part_of_the_data_phase(run: Run) -> None:
     run._load_data()
-    assert run.facts.compile_seconds == {"rollouts of random": COMPILING + STEP}
-    assert run.facts.seconds == {"data": 2 * STEP}  # two looks while it compiled are not in it
+    assert run.record.compile_seconds == {"rollouts of random": COMPILING + STEP}
+    assert run.record.seconds == {"data": 2 * STEP}  # two looks while it compiled are not in it
 
 
 def test_a_dataset_from_the_cache_compiles_nothing(run: Run) -> None:
     run._load_data()
-    run.facts.compile_seconds.clear()
-    run.facts.seconds.clear()
+    run.record.compile_seconds.clear()
+    run.record.seconds.clear()
     run.data.drop()
     run._load_data()
-    assert run.facts.compile_seconds == {} and run.facts.seconds == {"data": STEP}
+    assert run.record.compile_seconds == {} and run.record.seconds == {"data": STEP}

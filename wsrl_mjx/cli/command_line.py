@@ -168,7 +168,8 @@ def _announce(console: Console, arguments: list[str], command: Command) -> None:
 
 
 def _train(command: Command, console: Console) -> None:
-    from wsrl_mjx.runs.run import Run, RunOptions
+    from wsrl_mjx.runs.run import Run
+    from wsrl_mjx.runs.setup import RunOptions
 
     run_dir = command.run_dir or free_run_dir(command.config)
     options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained, command.devices)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ from wsrl_mjx.config.domains import domain_of
 from wsrl_mjx.config.settings import DataConfig
 from wsrl_mjx.config.validation import choose
 from wsrl_mjx.data import behaviors, cache, dataset, files, trajectories, waypoints
+from wsrl_mjx.data.collection import behavior
 from wsrl_mjx.data.dataset import Dataset
-from wsrl_mjx.data.rollout import Controller, Memoryless
+from wsrl_mjx.types import JUST_IN_TIME, Compiler
 
 MIXTURES: dict[str, tuple[str, ...]] = {
     "random": ("random",),
@@ -26,13 +26,6 @@ MIXTURES: dict[str, tuple[str, ...]] = {
 UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
 
 Progress = Callable[[int], None]  # called with the number of rows collected so far
-Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
-
-
-def compile_when_called(name: str, jitted: Any, *arguments: Any) -> Any:
-    """Returns the jitted function as it is, for callers who keep no account of compilation."""
-    del name, arguments
-    return jitted
 
 
 def check(config: DataConfig, env_name: str) -> None:
@@ -97,14 +90,14 @@ def obtain(
     env: Environment,
     cache_folder: Path,
     on_progress: Progress,
-    compiled: Compile = compile_when_called,
+    compiler: Compiler = JUST_IN_TIME,
 ) -> tuple[Dataset, str]:
     """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
 
     Raises:
         ValueError: see `check`, `dataset.load` and `trajectories.with_success_share`.
     """
-    whole, origin = _obtain_whole(config, env, cache_folder, on_progress, compiled)
+    whole, origin = _obtain_whole(config, env, cache_folder, on_progress, compiler)
     if config.success_share is None:
         return whole, origin
     rows = trajectories.with_success_share(
@@ -116,7 +109,7 @@ def obtain(
 
 
 def _obtain_whole(
-    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress, compiled: Compile
+    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress, compiler: Compiler
 ) -> tuple[Dataset, str]:
     if _is_folder(config):
         return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
@@ -126,7 +119,7 @@ def _obtain_whole(
     folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
     if (folder / "card.json").is_file():
         return dataset.load(folder, env), "the cache"
-    made = roll_out(config, env, on_progress, compiled)
+    made = roll_out(config, env, on_progress, compiler)
     try:
         dataset.save(folder, made)
     except OSError as error:  # without room it is rolled out again by the next run
@@ -135,37 +128,24 @@ def _obtain_whole(
 
 
 def roll_out(
-    config: DataConfig, env: Environment, on_progress: Progress, compiled: Compile = compile_when_called
+    config: DataConfig, env: Environment, on_progress: Progress, compiler: Compiler = JUST_IN_TIME
 ) -> Dataset:
     """Collects the dataset on the device, an equal share by each behaviour of the mixture."""
     levels = MIXTURES[config.dataset]
     parts, policies, done = [], [], 0
     for index, level in enumerate(levels):
         share = config.dataset_size // len(levels) + (index < config.dataset_size % len(levels))
-        world, controller, card = source(env, level)
+        world, controller, card = behavior(env, level)
         seed = config.dataset_seed * len(levels) + index
         report = lambda rows, before=done: on_progress(before + rows)
-        compiled_for = partial(compiled, f"rollouts of {level}")
-        parts.append(
-            dataset.collect(world, controller, share, config.collect_envs, seed, report, compiled_for)
-        )
+        name = f"rollouts of {level}"
+        envs_each = config.collect_envs
+        parts.append(dataset.collect(world, controller, share, envs_each, seed, report, compiler, name))
         policies.append({"level": level, "transitions": share, "card": card})
         done += share
     rows = dataset.concatenate(parts)
     card = dataset.make_card(env, rows, config.dataset, policies, config.dataset_seed)
     return Dataset(rows, card)
-
-
-def source(env: Environment, level: str) -> tuple[Environment, Controller, dict[str, Any]]:
-    """Returns the world that the behaviour `level` collects in, how it acts (sampled), and its card."""
-    if level == "random":
-        card = {"return_mean": None, "how": "uniform actions"}
-        return env, Memoryless(behaviors.random_act(env.action_size)), card
-    if level in waypoints.KINDS:
-        world = waypoints.world(env, level)
-        return world, waypoints.controller(world), waypoints.card(env.name)
-    behavior = behaviors.load(behaviors.shipped_folder(env.name), level)
-    return env, Memoryless(behavior.act(explore=True)), behavior.card
 
 
 def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:

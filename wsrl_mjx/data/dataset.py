@@ -24,7 +24,7 @@ from wsrl_mjx.data import rollout, trajectories
 from wsrl_mjx.data.returns_to_go import monte_carlo_returns
 from wsrl_mjx.data.rollout import Controller, RewardTransform
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.types import Key, Transition
+from wsrl_mjx.types import JUST_IN_TIME, Compiler, Key, Transition
 
 CARD_FIELDS = ("name", "env", "env_fingerprint", "episodes", "return_mean", "digest")
 FIELDS = ("obs", "action", "reward", "next_obs", "terminated", "truncated", "valid")
@@ -50,7 +50,8 @@ def collect(
     num_envs: int,
     seed: int,
     on_chunk: Callable[[int], None] = lambda rows: None,
-    compiled: Callable[..., Any] = lambda jitted, *arguments: jitted,
+    compiler: Compiler = JUST_IN_TIME,
+    name: str = "rollouts",
 ) -> dict[str, np.ndarray]:
     """Rolls out `controller` on the device and returns `size` rows, environment after environment.
 
@@ -58,7 +59,8 @@ def collect(
 
     Args:
         on_chunk: called with the number of rows collected so far, between compiled calls.
-        compiled: turns the jitted rollout and its first arguments into the program that is called.
+        compiler: of the rollout.
+        name: of the rollout, for people.
     """
     steps = -(-size // num_envs)
     chunk_steps = min(steps, 500)
@@ -79,7 +81,7 @@ def collect(
     key_reset, key_memory, key_run = jax.random.split(keys.of(seed, Purpose.DATA), 3)
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
     carry = (state, controller.begin(key_memory, num_envs))
-    program = compiled(chunk, carry, key_run)
+    program = compiler.compiled(name, chunk, carry, key_run)
     parts = []
     for index in range(-(-steps // chunk_steps)):
         carry, rows = program(carry, jax.random.fold_in(key_run, index))

@@ -11,7 +11,7 @@ from wsrl_mjx.experiments.figure_runs import Plan, Request, settings, text
 from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
 from wsrl_mjx.runs.arms import read_arm
-from wsrl_mjx.runs.run import open_folder
+from wsrl_mjx.runs.setup import open_folder
 
 RUNS = "runs"  # inside the folder of all figures; each figure has one beside it
 

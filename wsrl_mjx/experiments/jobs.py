@@ -16,7 +16,8 @@ from wsrl_mjx.data.trajectories import TooFewError
 from wsrl_mjx.runs import pretrained, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
-from wsrl_mjx.runs.run import Run, RunOptions, open_folder
+from wsrl_mjx.runs.run import Run
+from wsrl_mjx.runs.setup import RunOptions, open_folder
 from wsrl_mjx.training.non_finite import NotFiniteError
 
 

@@ -4,7 +4,6 @@ Looked at with every evaluation, and kept in the run folder as `maze/<phase>-<st
 drawn (`wsrl_mjx.rendering.maze_picture`).
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from wsrl_mjx.algos import ensemble
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.data import rollout
 from wsrl_mjx.training.sharding import Placement
-from wsrl_mjx.types import Key
+from wsrl_mjx.types import Compiler, Key
 
 FOLDER = "maze"
 POINTS_PER_CELL = 4  # along each axis, where values are taken
@@ -45,9 +44,10 @@ class MazeView:
         self._points = grid(self._task)
         self._look = jax.jit(placement.over_members(self._look_one, (0, 0)))
 
-    def keep(self, phase: str, step: int, agent: SACState, keys: Key, compiled: Callable[..., Any]) -> None:
-        """Looks with every seed's agent [S] and writes `<phase>-<step>.npz`; `compiled` compiles once."""
-        look: Look = jax.device_get(compiled("a look at the maze", self._look, agent, keys)(agent, keys))
+    def keep(self, phase: str, step: int, agent: SACState, keys: Key, compiler: Compiler) -> None:
+        """Looks with every seed's agent [S] and writes `<phase>-<step>.npz`."""
+        program = compiler.compiled("a look at the maze", self._look, agent, keys)
+        look: Look = jax.device_get(program(agent, keys))
         self._folder.mkdir(exist_ok=True)
         maze = self._task.layout
         arrays: dict[str, Any] = {

@@ -3,61 +3,37 @@
 Measuring draws from keys of its own, so that it never moves the training's.
 """
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from envs.base import Environment
 from wsrl_mjx import keys
 from wsrl_mjx.algos.sac import SACState
-from wsrl_mjx.config import grid
-from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import rollout
 from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.rendering import maze_view
+from wsrl_mjx.runs.setup import Setup
 from wsrl_mjx.training import diagnostics
-from wsrl_mjx.training.loop import ONE_DEVICE, member_axes
-from wsrl_mjx.training.sharding import Placement
-from wsrl_mjx.training.steps import OnlineShared
-from wsrl_mjx.types import Key, Params, Transition
+from wsrl_mjx.training.loop import member_axes
+from wsrl_mjx.types import Compiler, Key, Params, Transition
 
-Compile = Callable[..., Any]  # name, jitted function, arguments -> the program
 PURPOSES = {"pretrain": Purpose.PRETRAIN_EVALUATION, "online": Purpose.ONLINE_EVALUATION}
 
 
 class Evaluation:
-    """Measures all members at once; `compiled` gives the program of a name, compiled once.
+    """Measures all members of a run at once."""
 
-    Raises:
-        ValueError: true values are asked for, of a world that cannot be restarted.
-    """
-
-    def __init__(
-        self,
-        env: Environment,
-        sac: Any,
-        config: Config,
-        folder: Path,
-        compiled: Compile,
-        shared: OnlineShared,
-        placement: Placement = ONE_DEVICE,
-    ) -> None:
-        states = config.evaluation.true_value_states
-        if states and not getattr(env, "restartable", False):
-            raise ValueError(
-                f"true_value_states must be 0 for {env.name}, which cannot be restarted from what was "
-                f"observed, got {states}"
-            )
-        self._env, self._sac, self._config, self._compiled = env, sac, config, compiled
-        self._shared = shared
+    def __init__(self, setup: Setup, compiler: Compiler) -> None:
+        env, sac, config, placement = setup.env, setup.recipe.judge, setup.config, setup.placement
+        self._env, self._sac, self._config, self._compiler = env, sac, config, compiler
+        self._shared = setup.recipe.shared
         # The picture is of one policy's seeds: over a grid it would mix what differs.
-        self._maze = None if config.points else maze_view.of(env, sac, folder, placement)
-        self._seeds = jnp.asarray([member.seed for member in grid.of(config)])
+        run_dir = setup.options.run_dir
+        self._maze = None if config.points else maze_view.of(env, sac, run_dir, placement)
+        self._seeds = jnp.asarray([member.seed for member in setup.members])
         axes = (member_axes(sac), 0)
         self._play = jax.jit(placement.over_members(self._play_one, (0, 0)))
         self._judge = jax.jit(placement.over_members(_judge_one, (*axes, None, 0)))
@@ -98,7 +74,7 @@ class Evaluation:
                 arguments = self._followed[phase], agent, self.held_out.obs[:count], key_value
                 values |= self._run("true values", self._true_value[phase], *arguments)
         if self._maze is not None:
-            self._maze.keep(phase, step, agent, key_look, self._compiled)
+            self._maze.keep(phase, step, agent, key_look, self._compiler)
         return values
 
     def measure_online(
@@ -116,7 +92,7 @@ class Evaluation:
         return values
 
     def _run(self, what: str, jitted: Any, *arguments: Any) -> Any:
-        return jax.device_get(self._compiled(what, jitted, *arguments)(*arguments))
+        return jax.device_get(self._compiler.compiled(what, jitted, *arguments)(*arguments))
 
     def _keys(self, phase: str, step: int) -> list[Key]:
         """Returns every member's keys [M], one for each thing that is measured."""

@@ -1,20 +1,15 @@
 """A run's dataset on the device: from when it is first asked for until it is dropped."""
 
-from pathlib import Path
-
 import jax
 
-from envs.base import Environment
 from wsrl_mjx.analysis.text import size
 from wsrl_mjx.config import named_datasets
-from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import dataset, held_out
-from wsrl_mjx.data.rollout import RewardTransform
 from wsrl_mjx.runs import plan, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_record import RunRecord
-from wsrl_mjx.training.sharding import Placement
-from wsrl_mjx.types import Transition
+from wsrl_mjx.runs.setup import Setup
+from wsrl_mjx.types import Compiler, Transition
 
 
 class OfflineData:
@@ -25,22 +20,13 @@ class OfflineData:
         held_out: the rows held out to measure on; None until the data was loaded.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        env: Environment,
-        cache_dir: Path,
-        placement: Placement,
-        compiled: named_datasets.Compile,
-        console: Console,
-    ) -> None:
-        self._config, self._env, self._cache_dir = config, env, cache_dir
-        self._placement, self._compiled, self._console = placement, compiled, console
+    def __init__(self, setup: Setup, compiler: Compiler, record: RunRecord, console: Console) -> None:
+        self._setup, self._compiler, self._record, self._console = setup, compiler, record, console
         self.rows: Transition | None = None
         self.held_out: Transition | None = None
 
-    def load(self, transform: RewardTransform, facts: RunRecord) -> Transition:
-        """Returns the rows, loaded once; prints what they are, and notes it in `facts`.
+    def load(self) -> Transition:
+        """Returns the rows, loaded once; prints what they are, and records it.
 
         Raises:
             ValueError: the run goes on from other data than it began with.
@@ -48,26 +34,28 @@ class OfflineData:
         """
         if self.rows is not None:
             return self.rows
-        began, config = facts.clock(), self._config
+        setup, record, config = self._setup, self._record, self._setup.config
+        began, transform = record.clock(), setup.recipe.shared.reward_transform
         with self._console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
             report = signals.checked(progress.advance_to)
-            obtain = named_datasets.obtain
-            found, origin = obtain(config.data, self._env, self._cache_dir, report, self._compiled)
+            found, origin = named_datasets.obtain(
+                config.data, setup.env, setup.options.cache_dir, report, self._compiler
+            )
         digest = found.card["digest"]
-        if facts.dataset_digest not in ("", digest):
+        if record.dataset_digest not in ("", digest):
             raise ValueError(
                 f"dataset {config.data.dataset} has the digest {digest[:12]}; the run began with "
-                f"{facts.dataset_digest[:12]}"
+                f"{record.dataset_digest[:12]}"
             )
         rows, others = held_out.split(found.rows, config.data.dataset_seed)
         on_device = lambda part: dataset.to_device(part, transform, config.agent.discount)
-        on_devices: Transition = self._placement.copied(on_device(rows))
+        on_devices: Transition = setup.placement.copied(on_device(rows))
         self.rows = on_devices
         self.held_out = held_out.choose(on_device(others), config.data.dataset_seed)
-        facts.dataset_rows, facts.dataset_digest = found.size, digest
-        facts.behavior_return = found.card["return_mean"]
-        facts.spent("data", began)
-        mean, reference = found.card["return_mean"], self._env.reference
+        record.dataset_rows, record.dataset_digest = found.size, digest
+        record.behavior_return = found.card["return_mean"]
+        record.spent("data", began)
+        mean, reference = found.card["return_mean"], setup.env.reference
         self._console.say(
             f"offline data: {found.size:,} rows of {found.card['name']} from {origin}, "
             f"{f'return {mean:,.0f}' if reference is None else reference.show(mean)} over "

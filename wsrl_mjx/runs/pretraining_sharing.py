@@ -13,9 +13,10 @@ from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.pretrained import Found
 from wsrl_mjx.runs.run_folder import RunFolder, read_metrics
 from wsrl_mjx.runs.run_record import RunRecord
+from wsrl_mjx.runs.setup import Setup
 
 
-class Sharing:
+class PretrainingSharing:
     """Pretrainings of one identity: in a run's folder, in the run it is told to start from, in the cache.
 
     Attributes:
@@ -24,17 +25,10 @@ class Sharing:
         origin: where a pretraining that was found comes from.
     """
 
-    def __init__(
-        self,
-        identity: dict[str, Any],
-        source: Path | None,
-        cache_dir: Path,
-        folder: RunFolder,
-        console: Console,
-    ) -> None:
-        self.identity, self.source = identity, source
-        self.origin = str(source or "the cache")
-        self._cache_dir, self._folder, self._console = cache_dir, folder, console
+    def __init__(self, setup: Setup, folder: RunFolder, console: Console) -> None:
+        self.identity, self.source = setup.identity, setup.options.pretrained
+        self.origin = str(self.source or "the cache")
+        self._cache_dir, self._folder, self._console = setup.options.cache_dir, folder, console
 
     def find(self, like: Any) -> Found | None:
         """Returns a finished pretraining shaped like `like`, or None where there is none.
@@ -72,10 +66,10 @@ class Sharing:
         self.origin = "this run's folder"
         return found
 
-    def keep(self, state: Any, facts: RunRecord) -> None:
+    def keep(self, state: Any, record: RunRecord) -> None:
         """Saves the run's own finished pretraining in its folder and in the cache."""
         rows = [list(row) for row in read_metrics(self._folder.path) if row.phase == "pretrain"]
-        meta = {"facts": asdict(facts), "rows": rows}
+        meta = {"facts": asdict(record), "rows": rows}
         folders = [
             self._folder.path / pretrained.FOLDER,
             pretrained.cache_folder(self._cache_dir, self.identity),

@@ -10,6 +10,9 @@ import jax
 import envs
 from envs.base import Environment
 from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs import plan
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.training import runtime
 
 # Numbers that enter a program with its arguments, or only count its calls: runs that differ in nothing else
@@ -93,3 +96,20 @@ class Programs:
         runs = list(dict.fromkeys(key[0] for key in self._programs))
         if config not in runs and len(runs) >= MOST_RUNS:
             self._programs = {key: kept for key, kept in self._programs.items() if key[0] != runs[0]}
+
+
+class ProgramsOfRun:
+    """One run's way to the programs: says that one compiles, and records how long it took."""
+
+    def __init__(self, programs: Programs, config: Config, record: RunRecord, console: Console) -> None:
+        self._programs, self._config, self._record, self._console = programs, config, record, console
+
+    def compiled(self, name: str, jitted: Any, *arguments: Any) -> Any:
+        """Returns the program, compiled once ahead of its first call, so that its time is known and shown."""
+        waiting = self._console.compiling
+        program, seconds = self._programs.compiled(self._config, name, jitted, arguments, waiting)
+        if seconds:
+            self._record.compiled(name, seconds)
+            if memory := plan.program_memory(program):
+                self._console.say(f"memory of {name}: {memory}")
+        return program

@@ -1,10 +1,10 @@
 """Runs an experiment: the loop over compiled chunks, with evaluation, logging and checkpoints between them.
 
-What touches clock, disk and console begins here. What is computed is in `phases` and `recipes`.
+What touches clock, disk and console begins here. What is computed is in `wsrl_mjx.training`.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import jax
@@ -13,90 +13,53 @@ import numpy as np
 
 from wsrl_mjx import keys
 from wsrl_mjx.analysis.metrics import Row
-from wsrl_mjx.config import build, grid, named_datasets
-from wsrl_mjx.config.settings import Config, evaluation_points, flat_fields
+from wsrl_mjx.config.settings import Config, evaluation_points
 from wsrl_mjx.data import held_out
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.runs import lock, plan, pretrained, report, signals
+from wsrl_mjx.runs import lock, plan, report, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.evaluation import Evaluation
 from wsrl_mjx.runs.offline_data import OfflineData
-from wsrl_mjx.runs.pretraining_sharing import Sharing
-from wsrl_mjx.runs.programs import Programs
+from wsrl_mjx.runs.pretraining_sharing import PretrainingSharing
+from wsrl_mjx.runs.programs import Programs, ProgramsOfRun
 from wsrl_mjx.runs.resumption import Resumption, Saved
-from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.runs.run_record import RunRecord
+from wsrl_mjx.runs.setup import RunOptions, Setup, open_folder, settings_of
 from wsrl_mjx.training import loop, non_finite
+from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
-from wsrl_mjx.training.sharding import Placement
-from wsrl_mjx.types import Clock, Key, Metrics, TrainState, Transition
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where a run lives and what it starts from; nothing here changes a number."""
-
-    run_dir: Path
-    cache_dir: Path
-    resume: bool = False
-    pretrained: Path | None = None
-    devices: int = 1
-
-
-def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
-    """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
-    settings = settings_of(config)
-    if resume:
-        return RunFolder.reopen(run_dir, settings, settings_of(Config()))
-    return RunFolder.create(run_dir, settings)
-
-
-def settings_of(config: Config) -> dict[str, Any]:
-    """Returns the settings as a run folder keeps them."""
-    return pretrained.as_json(flat_fields(config))
+from wsrl_mjx.types import Clock, Key, TrainState, Transition
 
 
 class Run:
-    """One experiment under way: settings, programs and writers. The training state is passed around.
+    """One experiment under way: its setup, programs and writers. The training state is passed around.
 
-    Runs that are given the same programs share its compiled programs.
+    Runs that are given the same `Programs` share what is compiled.
     """
 
     def __init__(
         self, config: Config, options: RunOptions, console: Console, programs: Programs | None = None
     ) -> None:
-        self.config, self.options, self.console = config, options, console
-        self.programs = programs or Programs()
-        self.members = grid.of(config)
-        self.placement = Placement.over(options.devices, len(self.members))
-        self.env = self.programs.env(config)
-        # Whatever is wrong is said before anything is compiled: making the recipe computes first numbers.
-        if options.resume:
-            self.folder = open_folder(config, options.run_dir, resume=True)
-        else:
-            named_datasets.check_rows(config.data, self.env, options.cache_dir)
-        self.rows_of_data = named_datasets.count_rows(config.data, self.env, options.cache_dir)
-        self.recipe = build.side_by_side(config, self.env)
-        plan.check_memory(config, self.env, self.recipe, self.rows_of_data, options.devices)
-        identity = pretrained.identity(config, self.env, options.cache_dir)
-        if not options.resume:
-            pretrained.check(options.pretrained, identity)
-            self.folder = open_folder(config, options.run_dir, resume=False)
-        self.sharing = Sharing(identity, options.pretrained, options.cache_dir, self.folder, console)
-        self.facts = RunRecord()
-        self.evaluation = Evaluation(
-            self.env,
-            self.recipe.judge,
-            config,
-            options.run_dir,
-            self._compiled,
-            self.recipe.shared,
-            self.placement,
-        )
-        self.data = OfflineData(config, self.env, options.cache_dir, self.placement, self._compiled, console)
-        steps = config.evaluation.chunk_steps
-        self._chunk = loop.make_chunk(steps, self.placement)
-        self._online_chunk = loop.make_chunk(steps // config.online.num_envs, self.placement)
+        programs = programs or Programs()
+        # Whatever is wrong is said before anything is compiled or written.
+        resumed = open_folder(config, options.run_dir, resume=True) if options.resume else None
+        self.setup = Setup.make(config, options, programs.env(config))
+        self.folder = resumed or open_folder(config, options.run_dir, resume=False)
+        self.console, self.record = console, RunRecord()
+        self.programs = ProgramsOfRun(programs, config, self.record, console)
+        self.data = OfflineData(self.setup, self.programs, self.record, console)
+        self.sharing = PretrainingSharing(self.setup, self.folder, console)
+        self.evaluation = Evaluation(self.setup, self.programs)
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        return self.setup.config
+
+    @property
+    def options(self) -> RunOptions:
+        """Where it lives, and what it starts from."""
+        return self.setup.options
 
     # -- phases -------------------------------------------------------------------------------------------
 
@@ -109,114 +72,117 @@ class Run:
             NotFiniteError: a learner's losses or gradients are not finite, again and again.
             OSError: the folder is gone, or cannot be written any more.
         """
-        plan.show(self.console, self.config, self.env, self.recipe, self.rows_of_data)
+        setup = self.setup
+        plan.show(self.console, self.config, setup.env, setup.recipe, setup.rows_of_data)
         with lock.held(self.folder.path):
             if self.options.resume:
                 self.folder.settle(settings_of(self.config))
-            self.resumption = Resumption(self.folder, self.console)
+            self.checkpoints = Resumption(self.folder, self.console)
             try:
                 self._train()
             finally:
                 self.folder.close()
-                self.resumption.close()
+                self.checkpoints.close()
 
     def _train(self) -> None:
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._switch(self._pretrain(state, clock, step))
             clock, step = Clock.zero(), 0
-            self._evaluate_online(state, 0)
+            self._evaluate("online", 0, state)
             signals.check()  # a signal need not wait for the next program
         if step < self.config.online.online_steps:
             self._fine_tune(state, clock, step)
         else:
-            self.console.say(f"{self.options.run_dir} is finished: {step:,} online steps are done")
-        report.write(self.folder.path, self.config, self.env.reference, asdict(self.facts), self.console)
+            self.console.say(f"{self.folder.path} is finished: {step:,} online steps are done")
+        reference = self.setup.env.reference
+        report.write(self.folder.path, self.config, reference, asdict(self.record), self.console)
 
     def _start_or_resume(self) -> tuple[str, int, TrainState, Clock]:
         """Returns phase, step, state and clock of a fresh start or of the newest sound checkpoint."""
-        like = lambda phase: self.recipe.shapes(phase, len(self.members))
-        saved = self.resumption.newest(like) if self.options.resume else None
+        setup, placement = self.setup, self.setup.placement
+        like = lambda phase: setup.recipe.shapes(phase, len(setup.members))
+        saved = self.checkpoints.newest(like) if self.options.resume else None
         if self.options.resume and not self._is_finished(saved):
             for line in self.folder.settle_versions():
                 self.console.say(f"not what it last ran with, so bits may differ: {line}")
         if saved is None:
-            return "pretrain", 0, *self._placed(self.recipe.begin_all(self._keys()), Clock.zero())
-        self.facts = RunRecord(**saved.facts)
+            begun = placement.spread(setup.recipe.begin_all(self._keys()))
+            return "pretrain", 0, begun, placement.copied(Clock.zero())
+        self.record.continue_from(saved.facts)
         if self.config.needs_data:
             self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
-        return saved.phase, saved.step, *self._placed(saved.state, saved.clock)
+        return saved.phase, saved.step, placement.spread(saved.state), placement.copied(saved.clock)
 
     def _is_finished(self, saved: Saved | None) -> bool:
         return saved is not None and (saved.phase, saved.step) == ("online", self.config.online.online_steps)
 
     def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
-        total = self.config.offline.offline_steps
+        total, every = self.config.offline.offline_steps, self.config.evaluation.pretrain_eval_every
         if total == 0:
             return state
-        if step == total:  # resumed right at the switch
-            self.sharing.keep((state, clock), self.facts)
-            return state
-        # Never in the middle: the rows of the steps that are done are in metrics.csv already.
-        found = self._find_pretrained(state, clock) if step == 0 else None
-        if found is not None:
-            return found
-        data = self._load_data()
-        phase, every = self.recipe.pretrain, self.config.evaluation
-        program = self._compiled("pretraining", self._chunk, phase, data, state, clock)
-        signals.check()
-        with self.console.progress("pretraining", total, step, "gradient steps") as progress:
-            for done in range(step + every.chunk_steps, total + 1, every.chunk_steps):
-                began = self.facts.clock()
-                state, clock, metrics = program(phase, data, state, clock)
-                self._log("pretrain", done, metrics, state.agent)
-                self.facts.spent("pretraining", began)
-                if done % every.pretrain_eval_every == 0 and done < total:
-                    progress.score(self._evaluate_and_log("pretrain", done, state))
-                self._end_chunk("pretrain", done, total, state, clock)
-                progress.advance_to(done)
-        self.sharing.keep((state, clock), self.facts)
+        if step < total:
+            # Never in the middle: the rows of the steps that are done are in metrics.csv already.
+            found = self._find_pretrained(state, clock) if step == 0 else None
+            if found is not None:
+                return found
+            data, phase = self._load_data(), self.setup.recipe.pretrain
+            with self.console.progress("pretraining", total, step, "gradient steps") as progress:
+                for done in self._chunks("pretraining", phase, data, state, clock, step, total):
+                    state, clock = done.state, done.clock
+                    self._log("pretrain", "pretraining", done)
+                    if done.step % every == 0 and done.step < total:
+                        progress.score(self._evaluate("pretrain", done.step, state))
+                    self._end_chunk("pretrain", total, done)
+                    progress.advance_to(done.step)
+        self.sharing.keep((state, clock), self.record)
         return state
 
     def _switch(self, pretrained: TrainState) -> TrainState:
         """Returns the state at the start of fine-tuning, and drops the data unless the method keeps it."""
-        config, recipe = self.config, self.recipe
+        config, recipe = self.config, self.setup.recipe
         data = self._load_data() if config.prefilled_rows or config.keeps_data else None
         # The recipe is an argument: how many rows it puts into the buffer is part of the program.
         given = recipe, pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None
-        state = self._compiled("switch", jax.jit(Recipe.switch_all), *given)(*given)
+        state = self.programs.compiled("switch", jax.jit(Recipe.switch_all), *given)(*given)
         if not config.keeps_data:
             self.data.drop()
-        return self.placement.spread(state)
+        return self.setup.placement.spread(state)
 
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
         """Runs warmup and fine-tuning, one compiled program, to the end."""
-        online, every = self.config.online, self.config.evaluation
-        points = set(evaluation_points(self.config))
-        phase, shared = self.recipe.online, self.recipe.shared
+        total, points = self.config.online.online_steps, set(evaluation_points(self.config))
+        phase, shared = self.setup.recipe.online, self.setup.recipe.shared
         if self.config.keeps_data:
             shared = shared.replace(data=self._load_data())
-        program = self._compiled("fine-tuning", self._online_chunk, phase, shared, state, clock)
+        with self.console.progress("warmup", total, step, "env steps") as progress:
+            for done in self._chunks("fine-tuning", phase, shared, state, clock, step, total):
+                name = "warmup" if done.step <= self.config.first_update else "fine-tuning"
+                self._log("online", name, done)
+                if done.step in points:
+                    progress.score(self._evaluate("online", done.step, done.state))
+                self._end_chunk("online", total, done)
+                progress.advance_to(done.step, name)
+
+    def _chunks(
+        self, name: str, phase: Any, shared: Any, state: TrainState, clock: Clock, first: int, total: int
+    ) -> Iterator[Advanced]:
+        """Yields after every chunk of a phase, from its first step to its end."""
+        every = self.config.evaluation.chunk_steps
+        steps_each = self.config.online.num_envs if name == "fine-tuning" else 1
+        chunk = loop.make_chunk(every // steps_each, self.setup.placement)
+        program = self.programs.compiled(name, chunk, phase, shared, state, clock)
         signals.check()
-        with self.console.progress("warmup", online.online_steps, step, "env steps") as progress:
-            for done in range(step + every.chunk_steps, online.online_steps + 1, every.chunk_steps):
-                began = self.facts.clock()
-                name = "warmup" if done <= self.config.first_update else "fine-tuning"
-                state, clock, metrics = program(phase, shared, state, clock)
-                self._log("online", done, metrics, state.agent)
-                self.facts.spent(name, began)
-                if done in points:
-                    progress.score(self._evaluate_online(state, done))
-                self._end_chunk("online", done, online.online_steps, state, clock)
-                progress.advance_to(done, name)
+        ends = range(first + every, total + 1, every)
+        return loop.advance(lambda _: program, lambda _: phase, shared, state, clock, first, ends)
 
     # -- data and pretraining -----------------------------------------------------------------------------
 
     def _load_data(self) -> Transition:
         """Returns the dataset on the device; see `OfflineData.load`."""
-        rows = self.data.load(self.recipe.shared.reward_transform, self.facts)
+        rows = self.data.load()
         if self.data.held_out is not None:
             held_out.save(self.folder.path, self.data.held_out)
             self.evaluation.held_out = self.data.held_out
@@ -227,95 +193,69 @@ class Run:
         found = self.sharing.find(jax.eval_shape(lambda: (state, clock)))
         if found is None:
             return None
-        spent = {"seconds": self.facts.seconds, "compile_seconds": self.facts.compile_seconds}
-        self.facts = RunRecord(**found.meta["facts"] | spent)  # what that pretraining cost was paid elsewhere
-        self.facts.pretraining_from = self.sharing.origin
+        spent = {"seconds": self.record.seconds, "compile_seconds": self.record.compile_seconds}
+        self.record.continue_from(
+            found.meta["facts"] | spent
+        )  # what that pretraining cost was paid elsewhere
+        self.record.pretraining_from = self.sharing.origin
         self.evaluation.held_out = found.held_out
-        return self.placement.spread(found.state[0])
+        return self.setup.placement.spread(found.state[0])
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
 
-    def _evaluate_online(self, state: TrainState, step: int) -> str:
-        return self._evaluate_and_log("online", step, state)
-
-    def _evaluate_and_log(self, phase: str, step: int, state: TrainState) -> str:
+    def _evaluate(self, phase: str, step: int, state: TrainState) -> str:
         """Measures every member's agent; returns the score as text."""
-        algorithm = (self.recipe.pretrain if phase == "pretrain" else self.recipe.online).algorithm
+        recipe, reference = self.setup.recipe, self.setup.env.reference
+        algorithm = (recipe.pretrain if phase == "pretrain" else recipe.online).algorithm
         agent = algorithm.hand_over(state.agent)
-        began = self.facts.clock()
+        began = self.record.clock()
         values = self.evaluation.measure(phase, step, agent)
         if phase == "online":
             values |= self.evaluation.measure_online(step, agent, state.reference, state.buffer)
-        self.facts.spent("evaluation", began)
+        self.record.spent("evaluation", began)
         self._write(phase, step, values)
-        return self._show_return(values["eval/return"].mean())
+        mean = values["eval/return"].mean()
+        return f"return {mean:,.0f}" if reference is None else reference.show(mean)
 
-    def _log(self, phase: str, step: int, metrics: Metrics, agent: Any) -> None:
-        """Writes the means of one chunk, and the updates that were left out so far.
-
-        What had no weight in the chunk has no row.
-        """
-        host = jax.device_get(metrics)
-        values = {
-            name: np.where(m.weight > 0, m.total / np.maximum(m.weight, 1e-9), np.nan)
-            for name, m in host.items()
-        }
-        values["learner/skipped"] = np.sum(list(non_finite.by_network(agent).values()), axis=0)
-        self._write(phase, step, values)
+    def _log(self, phase: str, name: str, done: Advanced) -> None:
+        """Writes the means of one chunk, and the updates that were left out so far."""
+        self.record.took(name, done.seconds)
+        left_out = np.sum(list(non_finite.by_network(done.state.agent).values()), axis=0)
+        self._write(phase, done.step, done.metrics | {"learner/skipped": left_out})
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
-        """Appends values [M] by name to the metrics, a row a member."""
+        """Appends values [M] by name to the metrics, a row a member; what is NaN has no row."""
         self.folder.append(
             Row(phase, step, member.seed, name, float(value), member.point)
             for name, of_all in values.items()
-            for member, value in zip(self.members, of_all, strict=True)
+            for member, value in zip(self.setup.members, of_all, strict=True)
             if not np.isnan(value)
         )
 
-    def _end_chunk(self, phase: str, done: int, total: int, state: TrainState, clock: Clock) -> None:
+    def _end_chunk(self, phase: str, total: int, done: Advanced) -> None:
         """Saves where that is due, or where a signal asks for the end, and then ends.
 
         Raises:
-            NotFiniteError: see `skipped.check`; nothing is saved then.
+            NotFiniteError: see `non_finite.check`; nothing is saved then.
             StoppedError: a signal has asked for the end.
         """
-        limit = self.config.evaluation.max_skipped_updates
-        non_finite.check(
-            state.agent, limit, [member.label for member in self.members], f"step {done:,} of {phase}"
-        )
+        every, limit = (self.config.evaluation.checkpoint_every, self.config.evaluation.max_skipped_updates)
+        labels = [member.label for member in self.setup.members]
+        non_finite.check(done.state.agent, limit, labels, f"step {done.step:,} of {phase}")
         stopped_by = signals.received()
-        due = done % self.config.evaluation.checkpoint_every == 0 or done == total
-        if due or stopped_by or self.resumption.overdue:
-            self._checkpoint(phase, done, state, clock)
+        due = done.step % every == 0 or done.step == total
+        if due or stopped_by or self.checkpoints.overdue:
+            self._checkpoint(phase, done.step, done.state, done.clock)
         if stopped_by:
-            how = "not saved" if self.resumption.overdue else "saved"
-            raise signals.StoppedError(f"stopped by {stopped_by}; {how} in {phase} at step {done:,}")
+            how = "not saved" if self.checkpoints.overdue else "saved"
+            raise signals.StoppedError(f"stopped by {stopped_by}; {how} in {phase} at step {done.step:,}")
 
     def _checkpoint(self, phase: str, step: int, state: TrainState, clock: Clock) -> None:
-        began = self.facts.clock()
+        began = self.record.clock()
         index = step if phase == "pretrain" else self.config.offline.offline_steps + step
-        self.resumption.save(index, phase, step, asdict(self.facts), state, clock)
-        self.facts.spent("checkpoints", began)
-
-    # -- small things -------------------------------------------------------------------------------------
-
-    def _compiled(self, what: str, jitted: Any, *args: Any) -> Any:
-        """Compiles a program once, ahead of its first call, so that its time is known and shown."""
-        program, seconds = self.programs.compiled(self.config, what, jitted, args, self.console.compiling)
-        if seconds:
-            before = self.facts.compile_seconds.get(what, 0.0)  # of another phase
-            self.facts.compile_seconds[what] = round(before + seconds, 2)
-            if memory := plan.program_memory(program):
-                self.console.say(f"memory of {what}: {memory}")
-        return program
-
-    def _placed(self, state: TrainState, clock: Clock) -> tuple[TrainState, Clock]:
-        """Returns the members spread over the devices, and the clock on all of them."""
-        return self.placement.spread(state), self.placement.copied(clock)
+        self.checkpoints.save(index, phase, step, asdict(self.record), state, clock)
+        self.record.spent("checkpoints", began)
 
     def _keys(self) -> Key:
-        seeds = jnp.asarray([member.seed for member in self.members])
+        seeds = jnp.asarray([member.seed for member in self.setup.members])
         return jax.vmap(lambda seed: keys.of(seed, Purpose.TRAINING))(seeds)
-
-    def _show_return(self, value: float) -> str:
-        return f"return {value:,.0f}" if self.env.reference is None else self.env.reference.show(value)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -103,7 +104,8 @@ def test_a_program_compiled_ahead_collects_the_same_rows() -> None:
     collect = lambda **how: dataset.collect(
         LINE, rollout.Memoryless(behaviors.random_act(1)), 2100, ENVS, 0, **how
     )
-    ahead = collect(compiled=lambda jitted, *arguments: jitted.lower(*arguments).compile())
+    compile_ahead = lambda name, jitted, *arguments: jitted.lower(*arguments).compile()
+    ahead = collect(compiler=SimpleNamespace(compiled=compile_ahead))
     assert dataset.digest(ahead) == dataset.digest(collect())
 
 

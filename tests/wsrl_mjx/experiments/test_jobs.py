@@ -15,7 +15,7 @@ from wsrl_mjx.experiments.jobs import PlannedRun, is_finished
 from wsrl_mjx.experiments.warmup_map import Grid
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
-from wsrl_mjx.runs.run import RunOptions, open_folder
+from wsrl_mjx.runs.setup import RunOptions, open_folder
 from wsrl_mjx.training.non_finite import NotFiniteError
 
 ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)

@@ -17,7 +17,8 @@ from wsrl_mjx.config.settings import Config, DataConfig, replace_flat
 from wsrl_mjx.data import dataset
 from wsrl_mjx.runs import plan
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run import Run
+from wsrl_mjx.runs.setup import RunOptions
 from wsrl_mjx.training import groups, loop
 from wsrl_mjx.types import Clock
 

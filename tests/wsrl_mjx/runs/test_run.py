@@ -20,8 +20,9 @@ from wsrl_mjx.analysis.metrics import COLUMNS
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.data import held_out
 from wsrl_mjx.runs import lock, signals
-from wsrl_mjx.runs.run import Run, RunOptions
+from wsrl_mjx.runs.run import Run
 from wsrl_mjx.runs.run_folder import read_metrics
+from wsrl_mjx.runs.setup import RunOptions
 
 SEEDS = range(2)
 
@@ -318,7 +319,7 @@ def test_a_borrowed_pretraining_is_not_forgotten_before_the_first_checkpoint(
     again.train()
     assert "pretraining: found finished in this run's folder" in again.said.getvalue()
     same_start(straight, again)
-    assert again.facts.pretraining_from == "this run's folder"
+    assert again.record.pretraining_from == "this run's folder"
 
 
 @pytest.fixture
@@ -353,7 +354,7 @@ def test_arms_share_a_named_pretraining(straight: Watched, tmp_path: Path) -> No
     arm = Watched(settings(warmup_steps=0), options)
     arm.train()
     same_start(straight, arm)
-    assert arm.facts.pretraining_from == str(folder(straight))
+    assert arm.record.pretraining_from == str(folder(straight))
 
 
 @pytest.mark.parametrize(
@@ -379,4 +380,4 @@ def test_a_dataset_is_rolled_out_once(straight: Watched, tmp_path: Path) -> None
     with pytest.raises(CutOffError):
         other.train()
     assert "offline data: 200 rows of random from the cache" in other.said.getvalue()
-    assert other.facts.dataset_digest == straight.facts.dataset_digest
+    assert other.record.dataset_digest == straight.record.dataset_digest

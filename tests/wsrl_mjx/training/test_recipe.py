@@ -23,7 +23,8 @@ def recipe(**changes: object) -> Recipe:
 
 def test_the_switch_hands_over_all_of_sac_and_starts_with_an_empty_buffer() -> None:
     wsrl = recipe(num_envs=2)
-    pretrained = jax.jit(wsrl.begin)(jax.random.key(0))
+    begun = jax.jit(wsrl.begin_all)(jax.random.split(jax.random.key(0), 1))
+    pretrained = jax.tree.map(lambda leaf: leaf[0], begun)
     switched = jax.jit(wsrl.switch)(pretrained)
     assert isinstance(switched.agent, SACState)
     for one, other in zip(
@@ -38,7 +39,7 @@ def test_the_switch_hands_over_all_of_sac_and_starts_with_an_empty_buffer() -> N
 
 def test_seeds_begin_apart() -> None:
     keys = jax.vmap(jax.random.key)(jnp.arange(3))
-    begun = jax.jit(jax.vmap(recipe().begin))(keys)
+    begun = jax.jit(recipe().begin_all)(keys)
     kernel = np.asarray(begun.agent.sac.actor.params["params"]["MLP_0"]["Dense_0"]["kernel"])
     assert all((kernel[i] != kernel[j]).all() for i in range(3) for j in range(i))
 

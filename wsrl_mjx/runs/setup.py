@@ -1,0 +1,84 @@
+"""What a run computes with: made from its settings, and checked before anything is written or compiled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envs.base import Environment
+from wsrl_mjx.config import build, grid, named_datasets
+from wsrl_mjx.config.grid import Member
+from wsrl_mjx.config.settings import Config, flat_fields
+from wsrl_mjx.runs import plan, pretrained
+from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.sharding import Placement
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where a run lives and what it starts from; nothing here changes a number."""
+
+    run_dir: Path
+    cache_dir: Path
+    resume: bool = False
+    pretrained: Path | None = None
+    devices: int = 1
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The settings of a run, and all that follows from them.
+
+    Attributes:
+        members: every learner of the run, [M].
+        rows_of_data: rows of the offline dataset; None where nobody knows it yet.
+        identity: of the pretraining; see `pretrained.identity`.
+    """
+
+    config: Config
+    options: RunOptions
+    env: Environment
+    members: tuple[Member, ...]
+    placement: Placement
+    recipe: Recipe
+    rows_of_data: int | None
+    identity: dict[str, Any]
+
+    @classmethod
+    def make(cls, config: Config, options: RunOptions, env: Environment) -> "Setup":
+        """Returns the setup of a run in `env`.
+
+        Raises:
+            ValueError: a dataset, devices, a pretraining or memory that cannot be had, or true values of a
+                world that cannot be restarted.
+        """
+        states = config.evaluation.true_value_states
+        if states and not getattr(env, "restartable", False):
+            raise ValueError(
+                f"true_value_states must be 0 for {env.name}, which cannot be restarted from what was "
+                f"observed, got {states}"
+            )
+        members = grid.of(config)
+        placement = Placement.over(options.devices, len(members))
+        if not options.resume:
+            named_datasets.check_rows(config.data, env, options.cache_dir)
+        rows = named_datasets.count_rows(config.data, env, options.cache_dir)
+        recipe = build.side_by_side(config, env)
+        plan.check_memory(config, env, recipe, rows, options.devices)
+        identity = pretrained.identity(config, env, options.cache_dir)
+        if not options.resume:
+            pretrained.check(options.pretrained, identity)
+        return cls(config, options, env, members, placement, recipe, rows, identity)
+
+
+def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
+    """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
+    settings = settings_of(config)
+    if resume:
+        return RunFolder.reopen(run_dir, settings, settings_of(Config()))
+    return RunFolder.create(run_dir, settings)
+
+
+def settings_of(config: Config) -> dict[str, Any]:
+    """Returns the settings as a run folder keeps them."""
+    return pretrained.as_json(flat_fields(config))
