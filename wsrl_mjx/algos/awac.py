@@ -8,19 +8,14 @@ import jax
 from wsrl_mjx.algos import losses
 from wsrl_mjx.algos.base import descend
 from wsrl_mjx.algos.sac import SACState
-from wsrl_mjx.algos.variant import SACVariant
+from wsrl_mjx.algos.variant import Variant
 from wsrl_mjx.types import Average, Key, Metrics, Params, Transition
 
 
-class AWAC(SACVariant):
+class AWAC(Variant):
     """SAC with another actor update (contract: `algos.base.Algorithm`); the temperature is never moved."""
 
     beta: jax.Array  # inverse temperature of the advantages, one over the paper's lambda
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of both updates."""
-        return ("critic/loss", "critic/q", "critic/target", "actor/loss", "awac/weight")
 
     def update_actor(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Descends mean[-exp(beta * (Q(s, a) - Q(s, a_pi))) log pi(a|s)], a_pi one sample of the policy."""

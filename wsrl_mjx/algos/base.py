@@ -18,8 +18,13 @@ class Algorithm(Protocol):
     """
 
     @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of what `update_critic` and `update_actor` return together."""
+    def sac(self) -> Any:
+        """The `SAC` whose networks and constants this algorithm uses; SAC itself where it is that."""
+        ...
+
+    @property
+    def discount(self) -> jax.Array:
+        """[] float32, of the rewards to come."""
         ...
 
     def init(self, key: Key, obs: jax.Array, action: jax.Array) -> Any:
@@ -31,7 +36,10 @@ class Algorithm(Protocol):
         ...
 
     def update_critic(self, state: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
-        """Moves the critics and their targets by one gradient step on `batch` [B]."""
+        """Moves the critics and their targets by one gradient step on `batch` [B].
+
+        The metrics have names of their own, always the same ones; so have those of `update_actor`.
+        """
         ...
 
     def update_actor(self, state: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:

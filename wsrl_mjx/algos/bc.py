@@ -6,17 +6,12 @@ What it hands over is the actor alone: fine-tuning begins with fresh critics.
 from wsrl_mjx.algos import losses
 from wsrl_mjx.algos.base import descend
 from wsrl_mjx.algos.sac import SACState
-from wsrl_mjx.algos.variant import SACVariant
+from wsrl_mjx.algos.variant import Variant
 from wsrl_mjx.types import Average, Key, Metrics, Params, Transition
 
 
-class BC(SACVariant):
+class BC(Variant):
     """Maximum likelihood of the data's actions (contract: `algos.base.Algorithm`)."""
-
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of both updates."""
-        return ("actor/loss",)
 
     def update_critic(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Does nothing: there is no critic to learn."""

@@ -35,9 +35,9 @@ class CQL(struct.PyTreeNode):
     learn_alpha: bool = struct.field(pytree_node=False)
 
     @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of both updates."""
-        return (*self.sac.metric_names, "cql/gap", "cql/alpha", "cql/below_floor")
+    def discount(self) -> jax.Array:
+        """[] float32, of the rewards to come."""
+        return self.sac.discount
 
     def init(self, key: Key, obs: jax.Array, action: jax.Array) -> CQLState:
         """Returns fresh networks."""

@@ -35,10 +35,9 @@ class IQL(struct.PyTreeNode):
     extraction: Literal["awr", "ddpg"] = struct.field(pytree_node=False)
 
     @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of both updates."""
-        critic = ("critic/loss", "critic/q", "critic/target", "iql/value", "iql/value_loss")
-        return (*critic, "actor/loss", "iql/weight")
+    def discount(self) -> jax.Array:
+        """[] float32, of the rewards to come."""
+        return self.sac.discount
 
     def init(self, key: Key, obs: jax.Array, action: jax.Array) -> IQLState:
         """Returns fresh networks."""

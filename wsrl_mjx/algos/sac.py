@@ -45,10 +45,9 @@ class SAC(struct.PyTreeNode):
     cloning_weight: jax.Array | None = None
 
     @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of both updates."""
-        critic = ("critic/loss", "critic/q", "critic/target")
-        return (*critic, "actor/loss", "actor/entropy", "actor/temperature")
+    def sac(self) -> "SAC":
+        """Itself."""
+        return self
 
     def init(self, key: Key, obs: jax.Array, action: jax.Array) -> SACState:
         """Returns fresh networks; the targets start as a copy of the critics."""

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from wsrl_mjx.algos import ensemble, losses
 from wsrl_mjx.algos.sac import SACState
-from wsrl_mjx.algos.variant import SACVariant
+from wsrl_mjx.algos.variant import Variant
 from wsrl_mjx.types import Key, Metrics, Transition
 
 
-class SO2(SACVariant):
+class SO2(Variant):
     """SAC with another critic update (contract: `algos.base.Algorithm`)."""
 
     noise: jax.Array  # standard deviation of what is added to the next actions

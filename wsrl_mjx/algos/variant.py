@@ -1,4 +1,6 @@
-"""What algorithms share that keep SAC's state and replace some of its updates."""
+"""What algorithms share that are another algorithm with some of its methods replaced."""
+
+from typing import Any
 
 import jax
 from flax import struct
@@ -8,41 +10,45 @@ from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.types import Key, Metrics, Params, Transition
 
 
-class SACVariant(struct.PyTreeNode):
-    """SAC as it is (contract: `algos.base.Algorithm`); a variant overrides what it does differently."""
+class Variant(struct.PyTreeNode):
+    """`base` as it is (contract: `algos.base.Algorithm`); a variant replaces what it does differently."""
 
-    sac: SAC
+    base: Any  # Algorithm, whose state this one has too
 
     @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of both updates."""
-        return self.sac.metric_names
+    def sac(self) -> SAC:
+        """The SAC at the bottom."""
+        return self.base.sac
 
-    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> SACState:
+    @property
+    def discount(self) -> jax.Array:
+        """[] float32, of the rewards to come."""
+        return self.base.discount
+
+    def init(self, key: Key, obs: jax.Array, action: jax.Array) -> Any:
         """Returns fresh networks."""
-        return self.sac.init(key, obs, action)
+        return self.base.init(key, obs, action)
 
-    def act(self, state: SACState, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
-        """Acts as SAC does."""
-        return self.sac.act(state, obs, key, explore)
+    def act(self, state: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+        """Returns actions [*, A] for observations [*, O]: sampled, or the mode."""
+        return self.base.act(state, obs, key, explore)
 
     def policy(self, actor_params: Params, obs: jax.Array) -> ActionDistribution:
         """Returns the distribution of actions at `obs` [*, O]."""
-        return self.sac.policy(actor_params, obs)
+        return self.base.policy(actor_params, obs)
 
-    def update_critic(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
-        """Moves the critics as SAC does."""
-        return self.sac.update_critic(state, batch, key)
+    def update_critic(self, state: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Moves the critics and their targets by one gradient step."""
+        return self.base.update_critic(state, batch, key)
 
-    def update_actor(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
-        """Moves actor and temperature as SAC does."""
-        return self.sac.update_actor(state, batch, key)
+    def update_actor(self, state: Any, batch: Transition, key: Key) -> tuple[Any, Metrics]:
+        """Moves actor and temperature by one gradient step."""
+        return self.base.update_actor(state, batch, key)
 
-    def hand_over(self, state: SACState) -> SACState:
-        """Returns what SAC goes on with: here, all of it."""
-        return state
+    def hand_over(self, state: Any) -> SACState:
+        """Returns what SAC goes on with."""
+        return self.base.hand_over(state)
 
-    def take_over(self, state: SACState, sac: SACState) -> SACState:
-        """Returns `sac`, which is all there is."""
-        del state
-        return sac
+    def take_over(self, state: Any, sac: SACState) -> Any:
+        """Returns `state` with the actor, critics and temperature of `sac`."""
+        return self.base.take_over(state, sac)

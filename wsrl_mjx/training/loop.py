@@ -14,7 +14,6 @@ import numpy as np
 
 from wsrl_mjx.training import groups, runtime
 from wsrl_mjx.training.sharding import Placement
-from wsrl_mjx.training.steps import zero_metrics
 from wsrl_mjx.types import Clock, Metrics, TrainState
 
 ONE_DEVICE = Placement()
@@ -23,9 +22,8 @@ ONE_DEVICE = Placement()
 class Phase(Protocol):
     """One kind of step."""
 
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of every step."""
+    def zero_metrics(self, shared: Any, state: TrainState) -> Metrics:
+        """Returns the metrics of no step: the names of every step's, each an average of nothing."""
         ...
 
     def step(self, shared: Any, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
@@ -57,7 +55,7 @@ def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
             state, clock, metrics = phase.step(shared, state, clock)
             return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None
 
-        start = (state, clock, zero_metrics(phase.metric_names))
+        start = (state, clock, phase.zero_metrics(shared, state))
         return jax.lax.scan(body, start, length=length)[0]
 
     def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):

@@ -22,10 +22,9 @@ class Pretrain(struct.PyTreeNode):
     algorithm: Any  # Algorithm
     batch_size: int = struct.field(pytree_node=False)
 
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of every step."""
-        return self.algorithm.metric_names
+    def zero_metrics(self, shared: Transition, state: TrainState) -> Metrics:
+        """Returns the metrics of no step."""
+        return zero_metrics_of(self.algorithm, state.agent, shared, state.key)
 
     def step(self, shared: Transition, state: TrainState, clock: Clock) -> tuple[TrainState, Clock, Metrics]:
         """Draws a minibatch from `shared`, the dataset [D], and updates critics and actor once."""
@@ -65,10 +64,11 @@ class Online(struct.PyTreeNode):
     mixing: ReplayMixing = ReplayMixing()
     discount: jax.Array | None = None  # of returns-to-go, where the algorithm asks for them
 
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Keys of the metrics of every step."""
-        return (*rollout.STEP_METRICS, *self.algorithm.metric_names)
+    def zero_metrics(self, shared: OnlineShared, state: TrainState) -> Metrics:
+        """Returns the metrics of no step."""
+        del shared
+        of_algorithm = zero_metrics_of(self.algorithm, state.agent, state.buffer.data, state.key)
+        return {name: Average.zero() for name in rollout.STEP_METRICS} | of_algorithm
 
     def step(
         self, shared: OnlineShared, state: TrainState, clock: Clock
@@ -151,13 +151,25 @@ class Online(struct.PyTreeNode):
         key: Key,
     ) -> tuple[Any, Metrics]:
         """The warmup's branch: the agent stays as it is, bit for bit."""
-        del buffer, data, inserted, key
-        return agent, zero_metrics(self.algorithm.metric_names)
+        del data, inserted
+        return agent, zero_metrics_of(self.algorithm, agent, buffer.data, key)
 
 
-def zero_metrics(names: tuple[str, ...]) -> Metrics:
-    """Returns averages of nothing."""
-    return {name: Average.zero() for name in names}
+def zero_metrics_of(algorithm: Any, agent: Any, rows: Transition, key: Key) -> Metrics:
+    """Returns an average of nothing for each metric of the algorithm's two updates.
+
+    Their names come from tracing both updates on one row shaped like those of `rows` [*]. JAX remembers the
+    trace, so that asking again costs nothing.
+    """
+    row = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), rows)
+    return {name: Average.zero() for name in jax.eval_shape(_update_once, algorithm, agent, row, key)}
+
+
+def _update_once(algorithm: Any, agent: Any, batch: Transition, key: Key) -> Metrics:
+    """Returns the metrics of one critic update and one actor update."""
+    agent, of_critic = algorithm.update_critic(agent, batch, key)
+    _, of_actor = algorithm.update_actor(agent, batch, key)
+    return of_critic | of_actor
 
 
 def _sum(metrics: Metrics) -> Metrics:

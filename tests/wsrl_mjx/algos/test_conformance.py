@@ -37,12 +37,14 @@ def test_states_keep_their_shapes_and_types_and_none_is_weak(name: str) -> None:
     assert all(leaf.dtype == jnp.float32 and not leaf.weak_type for leaf in jax.tree.leaves(algorithm))
 
 
-def test_metric_names_are_the_keys_of_both_updates(name: str) -> None:
+def test_metrics_have_names_of_their_own_and_are_finite_averages(name: str) -> None:
     subject = compiled(name)
     _, critic = subject.update_critic(subject.state, BATCH, KEY)
     _, actor = subject.update_actor(subject.state, BATCH, KEY)
-    names = subject.algorithm.metric_names
-    assert sorted([*critic, *actor]) == sorted(names) and len(set(names)) == len(names)
+    assert not critic.keys() & actor.keys()
+    if name not in tiny.LEARNS_NO_CRITIC:
+        assert critic.keys() >= {"critic/loss", "critic/q", "critic/target"}
+    assert "actor/loss" in actor
     for metric in (critic | actor).values():
         assert isinstance(metric, types.Average) and metric.total.shape == () and np.isfinite(metric.total)
 

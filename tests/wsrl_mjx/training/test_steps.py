@@ -1,7 +1,7 @@
 """The compiled loop: when updates begin and how many they are, and what compiling and mapping change."""
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from flax import struct
 from probe_envs import CountsTraces, Line, probe
 
 from envs.episode import Episodes
-from wsrl_mjx.training import steps
+from wsrl_mjx.data import rollout
 from wsrl_mjx.training.loop import make_chunk
 from wsrl_mjx.training.steps import Online, Pretrain
 from wsrl_mjx.types import Average, Clock, Key, Metrics, TrainState, Transition
@@ -39,8 +39,6 @@ class Count(struct.PyTreeNode):
 
 class Counting(struct.PyTreeNode):
     """Keeps the contract of an algorithm and learns nothing."""
-
-    metric_names: tuple[str, ...] = struct.field(pytree_node=False, default=("critic/calls", "actor/calls"))
 
     def init(self, key: Key, obs: jax.Array, action: jax.Array) -> Count:
         return Count(*(jnp.zeros(()) for _ in range(6)))
@@ -165,6 +163,23 @@ def test_a_phase_is_traced_once() -> None:
     assert chunk._cache_size() == 1
 
 
+class CountsUpdates(Counting):
+    """Notes how often its updates are traced."""
+
+    traces: ClassVar[int] = 0
+
+    def update_critic(self, state: Count, batch: Transition, key: Key) -> tuple[Count, Metrics]:
+        CountsUpdates.traces += 1
+        return super().update_critic(state, batch, key)
+
+
+def test_updates_are_traced_once_for_the_program_and_once_for_the_names_of_their_metrics() -> None:
+    CountsUpdates.traces = 0
+    phase = tiny.online_phase(LINE, CountsUpdates())
+    make_chunk(10)(phase, tiny.online_shared(), tiny.online_state(phase, SEEDS), Clock.zero())
+    assert CountsUpdates.traces == 2
+
+
 def test_chunk_lengths_give_the_same_bits() -> None:
     long, _ = run(CHUNK, 4, fresh())
     short, _ = run(make_chunk(4), 10, fresh())
@@ -216,8 +231,15 @@ def test_under_vmap_the_warmup_stays_a_branch() -> None:
 
 
 def test_metrics_of_a_chunk_are_sums_over_its_steps() -> None:
-    assert steps.zero_metrics(("a", "b")).keys() == {"a", "b"}
     _, _, metrics = CHUNK(PHASE, tiny.online_shared(WARMUP), fresh(), Clock.zero())
-    assert set(metrics) == set(PHASE.metric_names)
+    learners = {
+        "critic/loss",
+        "critic/q",
+        "critic/target",
+        "actor/loss",
+        "actor/entropy",
+        "actor/temperature",
+    }
+    assert set(metrics) == {*rollout.STEP_METRICS, *learners}
     np.testing.assert_array_equal(metrics["critic/loss"].weight, [0.0] * len(SEEDS))
     np.testing.assert_array_equal(metrics["train/non_finite"].weight, [10.0] * len(SEEDS))
