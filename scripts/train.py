@@ -1,9 +1,6 @@
-"""Runs WSRL: data, pretraining, the switch, warmup, fine-tuning.
+"""Runs WSRL: data, pretraining, the switch, warmup, fine-tuning: `wsrl train`."""
 
-python scripts/train.py --env ant --warmup-steps 5000
-"""
-
-from wsrl_mjx.cli.command_line import main
+from wsrl_mjx.cli.train import main
 
 if __name__ == "__main__":
     main()

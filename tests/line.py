@@ -1,4 +1,4 @@
-"""Calls a script that knows the probe environment `Line`, whose runs take seconds: train, or torture.
+"""Calls a command that knows the probe environment `Line`, whose runs take seconds: train, or torture.
 
 PYTHONPATH=. python tests/line.py torture --kills 30 --no-disk
 """
@@ -14,15 +14,17 @@ import envs
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
 
-def main(script: str, *arguments: str) -> None:
-    sys.path.insert(0, str(SCRIPTS))
+def main(command: str, *arguments: str) -> None:
     envs.REGISTRY["line"] = Line
     given = list(arguments)
-    if script == "torture":
+    if command == "torture":
+        sys.path.insert(0, str(SCRIPTS))
         given += ["--env", "line", "--program", __file__, "train"]
-    elif "--dataset" not in given:
+        importlib.import_module("tortures.command").main(given)
+        return
+    if "--dataset" not in given:
         given += ["--dataset", "random"]  # no behaviour of this world is shipped
-    importlib.import_module(script).main(given)
+    importlib.import_module(f"wsrl_mjx.cli.{command}").main(given)
 
 
 if __name__ == "__main__":

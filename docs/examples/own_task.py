@@ -1,7 +1,7 @@
 """WSRL on a task of one's own, in a minute on a laptop's CPU: python docs/examples/own_task.py.
 
-The task is a cart on a track that must be parked at a mark. Offline data comes from a clumsy driver; three seeds
-are pretrained on it, the data is dropped, and they go on with their own experience.
+A cart on a track is to be parked at a mark. Offline data comes from a clumsy driver; three seeds are
+pretrained on it, the data is dropped, and they go on with their own experience.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,20 @@ class Park:
     action_size = 1
 
     def reset(self, key):
+        """Puts the cart somewhere on the track, at rest."""
         key_start, key_next = jax.random.split(key)
         cart = jnp.array([jax.random.uniform(key_start, minval=-1.0, maxval=1.0), 0.0])
         return wsrl.first_state(physics=cart, obs=cart, key=key_next)
 
     def step(self, state, action):
+        """Pushes it for a tenth of a second; off the track the episode is over."""
         place, speed = state.physics
         speed = 0.95 * speed + 0.1 * action[0] / self.mass
         cart = jnp.array([place + 0.1 * speed, speed])
         away = jnp.abs(cart[0]) > 2.0
-        return state.replace(physics=cart, obs=cart, final_obs=cart, reward=-jnp.abs(cart[0]), terminated=away)
+        return state.replace(
+            physics=cart, obs=cart, final_obs=cart, reward=-jnp.abs(cart[0]), terminated=away
+        )
 
 
 def clumsy_driver(obs, key):

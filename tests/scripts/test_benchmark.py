@@ -5,9 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import benchmark
 import pytest
 
+from benchmarks import command as benchmark
 from benchmarks import flops, suite
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs import run_folder

@@ -78,7 +78,7 @@ def test_a_world_of_ones_own_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
     wsrl.register("mine", Line)
     assert wsrl.make("mine", time_limit=7).time_limit == 7
     wsrl.register("mine", Line)  # again, as in a notebook's cell
-    with pytest.raises(ValueError, match="the name 'ant' is taken by .*; choose another"):
+    with pytest.raises(ValueError, match="the name 'ant' is taken by"):
         wsrl.register("ant", Line)
     with pytest.raises(ValueError, match="one word without a colon, got 'my task'"):
         wsrl.register("my task", Line)

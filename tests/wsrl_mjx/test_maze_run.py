@@ -7,7 +7,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from wsrl_mjx.cli import command_line
+from wsrl_mjx.cli import train
 from wsrl_mjx.rendering import maze_picture
 from wsrl_mjx.runs.run_folder import read_metrics
 
@@ -21,7 +21,7 @@ SIZES = {
 def test_a_maze_trains_and_leaves_its_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = [word for name, value in SIZES.items() for word in (f"--{name}", str(value))]
     places = ["--run-dir", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache")]
-    command_line.main(["--env", "pointmaze-umaze", "--preset", "smoke", *flags, *places])
+    train.main(["--env", "pointmaze-umaze", "--preset", "smoke", *flags, *places])
     printed = capsys.readouterr().out
     assert "calql" in printed and "rows of diverse from fresh rollouts, success" in printed
     scores = [row.value for row in read_metrics(tmp_path / "run") if row.name == "eval/score"]

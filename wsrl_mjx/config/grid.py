@@ -7,6 +7,7 @@ import itertools
 import math
 from typing import NamedTuple
 
+from wsrl_mjx.config import assignments
 from wsrl_mjx.config.settings import Config, replace_flat
 
 # The numbers that an update merely multiplies by or adds: they can differ within one program. `discount` and
@@ -62,13 +63,14 @@ def parse(point: str) -> dict[str, float]:
     """
     values: dict[str, float] = {}
     for part in point.split(","):
-        name, equals, text = part.partition("=")
-        if not equals or name not in SIDE_BY_SIDE:
-            raise ValueError(f"points must be name=value with {', '.join(SIDE_BY_SIDE)}, got {part!r}")
+        form = f"name=value with {', '.join(SIDE_BY_SIDE)}"
+        name, text = assignments.split(part, "points", form)
+        if name not in SIDE_BY_SIDE:
+            raise ValueError(f"points must be {form}, got {part!r}")
         if name in values:
             raise ValueError(f"points must name {name} once, got {point!r}")
         try:
-            values[name] = float(text)
+            values[name] = assignments.value_of(name, text, "points")
         except ValueError:
             raise ValueError(f"points must give {name} a number, got {text!r}") from None
         if not math.isfinite(values[name]):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings
 from wsrl_mjx.analysis.comparison import Arm
+from wsrl_mjx.config.assignments import written
 from wsrl_mjx.experiments import jobs, warmup_map
-from wsrl_mjx.experiments.figure_runs import Plan, Request, settings, text
+from wsrl_mjx.experiments.figure_runs import Plan, Request, settings
 from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
 from wsrl_mjx.runs.arms import read_arm
@@ -111,7 +112,7 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
     rows = ["| arm | method | settings |", "| --- | --- | --- |"]
     for name in FIGURES[request.figure].arms:
         arm, values = ARMS[name], settings(ARMS[name], request.envs[0], request)
-        changes = ", ".join(f"`{key}={text(values[key])}`" for key in arm.changes)
+        changes = ", ".join(f"`{key}={written(values[key])}`" for key in arm.changes)
         rows.append(f"| {arm.label} | `{arm.method}` | {changes} |")
     parts = [
         "\n".join(rows),

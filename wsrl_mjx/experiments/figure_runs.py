@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import envs as worlds
+from wsrl_mjx.config.assignments import written
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
 from wsrl_mjx.config.validation import choose
@@ -60,7 +61,7 @@ class Request:
             *self.envs,
         ]
         if self.changes:
-            words += ["--set", *(f"{name}={text(value)}" for name, value in self.changes.items())]
+            words += ["--set", *(f"{name}={written(value)}" for name, value in self.changes.items())]
         if self.figure == HEAT_MAP:
             shares = ["all" if share is warmup_map.AS_ROLLED_OUT else str(share) for share in self.shares]
             words += ["--offline-steps", *map(str, self.lengths), "--success-shares", *shares]
@@ -183,8 +184,3 @@ def _pretraining(config: Config) -> tuple[Any, ...]:
     data, offline, agent = config.data, config.offline, config.agent
     backup_actions = config.backup_actions_of(offline.offline_algo)
     return config.env, config.env_options, data, offline, agent, backup_actions, config.seed, config.num_seeds
-
-
-def text(value: Any) -> str:
-    """Returns a setting as `--set` takes it."""
-    return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

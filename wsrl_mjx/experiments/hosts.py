@@ -1,8 +1,9 @@
-"""Several hosts of one job find out which of them is which, through `jax.distributed`.
+"""Several machines share the runs of a sweep: by hand, or as the hosts of one job.
 
-They meet once, each in a short process of its own, and then train apart: members exchange nothing. In the
-training's process JAX sees one host. It would otherwise end all hosts when one of them dies, and Orbax would
-let them wait for each other at every checkpoint.
+Hosts find out through `jax.distributed` which of them is which. They meet once, each in a short process of
+its own, and then train apart: members exchange nothing. In the training's process JAX sees one host. It would
+otherwise end all hosts when one of them dies, and Orbax would let them wait for each other at every
+checkpoint.
 """
 
 import os
@@ -50,6 +51,19 @@ def meet(patience: int = PATIENCE) -> Host:
         )
     index, count = done.stdout.split()[-2:]
     return Host(int(index), int(count))
+
+
+def share(text: str, count: int) -> slice:
+    """Returns which of `count` runs are this machine's share, written such as 2/8; none for 0/8.
+
+    Raises:
+        ValueError: a text that is not so.
+    """
+    number, _, machines = text.partition("/")
+    if not (number.isdecimal() and machines.isdecimal() and int(number) <= int(machines) and int(machines)):
+        raise ValueError(f"share must be such as 2/8, the second of eight, got {text!r}")
+    mine, of = int(number), int(machines)
+    return slice(max(0, mine - 1) * count // of, mine * count // of)
 
 
 def wait_for(path: Path, patience: float = PATIENCE) -> None:

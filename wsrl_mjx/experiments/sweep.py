@@ -1,18 +1,21 @@
 """A sweep: the grid of some settings, times seeds, as few programs as it can be.
 
-What an update multiplies by (`members.SIDE_BY_SIDE`) differs within one program. Everything else comes one
+What an update multiplies by (`grid.SIDE_BY_SIDE`) differs within one program. Everything else comes one
 after another; where only numbers change, such as `warmup_steps`, through the same compiled program.
 """
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from wsrl_mjx.config import named_datasets
+import envs
+from wsrl_mjx.config import assignments, named_datasets
 from wsrl_mjx.config.grid import SIDE_BY_SIDE
 from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
 from wsrl_mjx.config.validation import choose, validate
 from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.runs import plan
 from wsrl_mjx.runs.programs import NUMBERS
 
 # They decide the other settings' defaults, or are what a sweep makes itself.
@@ -29,7 +32,7 @@ class Axis:
     @property
     def values(self) -> tuple[Any, ...]:
         """The values as a config has them."""
-        return tuple(value_of(self.name, text) for text in self.texts)
+        return tuple(assignments.value_of(self.name, text, "sweep") for text in self.texts)
 
     @property
     def side_by_side(self) -> bool:
@@ -45,33 +48,12 @@ def parse(text: str) -> Axis:
         ValueError: no such setting, one that cannot be swept, a value that is none of its kind, or one that
             comes twice.
     """
-    name, equals, rest = text.partition("=")
-    if not equals or not rest:
-        raise ValueError(f"sweep must be name=value,value,..., got {text!r}")
+    name, rest = assignments.split(text, "sweep", "name=value,value,...")
     choose("sweep", name, tuple(n for n in flat_fields(Config()) if n not in NOT_SWEPT))
     axis = Axis(name, tuple(rest.split(",")))
     if len(set(axis.values)) < len(axis.values):
         raise ValueError(f"sweep {name} must have different values, got {rest}")
     return axis
-
-
-def value_of(name: str, text: str, flag: str = "sweep") -> Any:
-    """Returns the value of a setting, of the kind of its default.
-
-    Raises:
-        ValueError: a text that is none; the message names the flag that it was given with.
-    """
-    default = flat_fields(Config())[name]
-    try:
-        if isinstance(default, bool):
-            return {"true": True, "false": False}[text.lower()]
-        if isinstance(default, tuple):
-            return tuple(int(width) for width in text.split("x"))
-        return text if isinstance(default, str) else type(0.0 if default is None else default)(text)
-    except (KeyError, ValueError):
-        kinds = {"bool": "true or false", "tuple": "widths such as 64x64", "int": "integers"}
-        kind = kinds.get(type(default).__name__, "numbers")
-        raise ValueError(f"{flag} {name} must have {kind}, got {text!r}") from None
 
 
 @dataclass(frozen=True)
@@ -136,6 +118,19 @@ def parts(config: Config, axes: list[Axis], at_once: int | None) -> list[Part]:
             named_datasets.check(part.config.data, part.config.env)
             found.append(part)
     return found
+
+
+def members_at_once(config: Config, axes: list[Axis], cache_dir: Path, host_count: int) -> int:
+    """Returns how many members a program may have: what the memory holds, and one host's even share.
+
+    Raises:
+        ValueError: see `parts` and `plan.members_at_once`.
+    """
+    whole = parts(config, axes, None)
+    env = envs.make_from_text(config.env, config.env_options)
+    rows = [named_datasets.count_rows(part.config.data, env, cache_dir) for part in whole]
+    held = min(plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True))
+    return min(held, -(-sum(_members(part.config) for part in whole) // host_count))
 
 
 def groups(points: list[str], seeds: range, at_once: int | None) -> list[tuple[tuple[str, ...], range]]:

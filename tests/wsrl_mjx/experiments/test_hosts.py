@@ -11,8 +11,8 @@ import pytest
 
 from wsrl_mjx.experiments import hosts
 
-ROOT = Path(__file__).parents[2]
-MEET = "from wsrl_mjx import hosts; host = hosts.meet(60); print(host.index, 'of', host.count)"
+ROOT = Path(__file__).parents[3]
+MEET = "from wsrl_mjx.experiments import hosts; host = hosts.meet(60); print(host.index, 'of', host.count)"
 
 
 def slurm(index: int, port: int) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wsrl_mjx.cli import command_line
+from wsrl_mjx.cli import exits
 from wsrl_mjx.runs import lock, signals
 from wsrl_mjx.runs.console import Console
 
@@ -98,7 +98,7 @@ def test_exit_codes_tell_a_stop_from_bad_input_and_from_a_lost_folder(
             raise error
 
         with pytest.raises(SystemExit) as exit_:
-            command_line.until_the_end(carry_out, Console())
+            exits.until_the_end(carry_out, Console())
         return exit_.value.code, "".join(capsys.readouterr()).strip()
 
     stopped = signals.StoppedError("stopped by SIGTERM; saved in online at step 10")

@@ -32,7 +32,7 @@ def test_the_flag_is_added_unless_the_user_has_it(
 def test_an_import_starts_no_device() -> None:
     """What is set here counts only as long as JAX has not looked for its devices."""
     code = (
-        "import envs, wsrl_mjx.cli.command_line, wsrl_mjx.runs.run, wsrl_mjx.experiments.warmup_map;"
+        "import envs, wsrl_mjx.cli.start, wsrl_mjx.runs.run, wsrl_mjx.experiments.warmup_map;"
         "from jax._src import xla_bridge; assert not xla_bridge.backends_are_initialized()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

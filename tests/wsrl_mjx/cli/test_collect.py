@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-import collect
 import pytest
 from probe_envs import Line, probe
 
 import envs
+from wsrl_mjx.cli import collect
 from wsrl_mjx.data import dataset
 
 pytestmark = pytest.mark.usefixtures("workplace")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import compare
 import finished_runs
 import pytest
-from compare import Arguments
+
+from wsrl_mjx.cli.compare import Command, compare
 
 SUCCESS = {"eval/return": {0: (0.0, 0.5), 2000: (1.0, 0.5)}}
 
@@ -20,7 +20,7 @@ def test_figures_and_tables_lie_beside_each_other(
     runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.png"
-    compare.main(Arguments(runs, ("a", "b"), out, profile=True, improvement=True))
+    compare(Command(runs, ("a", "b"), out, profile=True, improvement=True))
     for name in ("out.png", "out-profile.png", "out-improvement.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
@@ -33,18 +33,18 @@ def test_figures_and_tables_lie_beside_each_other(
 
 
 def test_a_file_of_curves_stands_for_its_runs(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    compare.main(Arguments(runs, ("a", "b"), tmp_path / "out.png"))
+    compare(Command(runs, ("a", "b"), tmp_path / "out.png"))
     curves = tmp_path / "out-curves.csv"
-    compare.main(Arguments((curves,), (), tmp_path / "again.png"))
+    compare(Command((curves,), (), tmp_path / "again.png"))
     for end in (".csv", ".md", "-curves.csv"):
         assert (tmp_path / f"again{end}").read_text() == (tmp_path / f"out{end}").read_text()
     before = curves.read_text()
     for out in ("out.png", "out-curves.png"):  # whose curves, or whose table, would lie there
         with pytest.raises(ValueError, match=r"would overwrite .*out-curves\.csv, which is read"):
-            compare.main(Arguments((curves,), (), tmp_path / out, arms=("a",)))
+            compare(Command((curves,), (), tmp_path / out, arms=("a",)))
     assert curves.read_text() == before
     mine = (curves, runs[1])
-    compare.main(Arguments(mine, ("mine",), tmp_path / "mixed.png", arms=("mine", "a")))
+    compare(Command(mine, ("mine",), tmp_path / "mixed.png", arms=("mine", "a")))
     lines = (tmp_path / "mixed.csv").read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in lines] == ["mine", "a"]
 
@@ -54,7 +54,7 @@ def test_a_method_over_all_environments_is_one_curve(tmp_path: Path) -> None:
         finished_runs.write(tmp_path / name, SUCCESS, env)
         for name, env in (("a", "pointmaze-umaze"), ("b", "pointmaze-large"))
     ]
-    compare.main(Arguments(tuple(runs), ("mine", "mine"), tmp_path / "out.png", aggregate=True))
+    compare(Command(tuple(runs), ("mine", "mine"), tmp_path / "out.png", aggregate=True))
     assert (tmp_path / "out-all.png").read_bytes().startswith(b"\x89PNG")
     assert "| mine | all 2 | 4 | 2,000 |" in (tmp_path / "out.md").read_text()
 
@@ -66,7 +66,7 @@ def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
         finished_runs.write(tmp_path / "plain", SUCCESS, "hopper"),
         finished_runs.write(tmp_path / "short", SUCCESS, "hopper", **changed),
     )
-    compare.main(Arguments(runs, ("a", "b"), tmp_path / "out.png"))
+    compare(Command(runs, ("a", "b"), tmp_path / "out.png"))
     lines = (tmp_path / "out.csv").read_text().splitlines()[1:]
     assert [line.split(",")[:3] for line in lines] == [
         ["a", "hopper", "normalised score"],
@@ -94,5 +94,5 @@ def test_bad_input_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=message):
-        compare.main(Arguments(**{"runs": runs, **changes}))
+        compare(Command(**{"runs": runs, **changes}))
     assert not list(tmp_path.glob("*.png"))

@@ -8,7 +8,6 @@ import jax
 import mujoco
 import numpy as np
 import pytest
-import render
 from PIL import Image
 from probe_envs import Line, probe
 
@@ -16,6 +15,7 @@ import envs
 from envs.base import EnvState, ReferenceScores, first_state
 from envs.episode import Episodes
 from envs.simulation import Simulation
+from wsrl_mjx.cli import render
 from wsrl_mjx.data.behaviors import random_act
 from wsrl_mjx.rendering import panel, strip, video
 from wsrl_mjx.rendering.projection import camera_for, capsule_outline, hull, shapes, side_camera

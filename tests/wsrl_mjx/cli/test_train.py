@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from probe_envs import Line, OtherLine, WideLine, probe
 
-from wsrl_mjx.cli import command_line
+from wsrl_mjx.cli import start, train
 from wsrl_mjx.config.settings import flat_fields
 from wsrl_mjx.data import behaviors, dataset, rollout
 from wsrl_mjx.data.dataset import Dataset
@@ -34,7 +34,7 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
     def run(arguments: list[str]) -> str:
         before, compiled = sorted(workplace.rglob("*")), len(compilations)
         with pytest.raises(SystemExit) as exit_:
-            command_line.main(arguments)
+            train.main(arguments)
         assert exit_.value.code == 2
         assert sorted(workplace.rglob("*")) == before, "something was written"
         assert len(compilations) == compiled, "something was compiled"
@@ -109,7 +109,7 @@ def test_a_run_folder_that_exists_is_never_touched(
 def test_a_resume_with_another_config_shows_what_differs(
     refused: Callable[[list[str]], str], workplace: Path
 ) -> None:
-    config = command_line.parse(SMOKE, command_line.Command).config
+    config = start.parse(SMOKE, start.Command).config
     RunFolder.create(workplace / "run", flat_fields(config))
     said = refused([*SMOKE, "--run-dir", "run", "--resume", "--utd", "2", "--seed", "7"])
     assert "run-dir run was made with another config" in said
@@ -188,24 +188,24 @@ def test_a_folder_without_a_dataset_is_refused(refused: Callable[[list[str]], st
 
 def test_flags_override_the_preset_and_nothing_else() -> None:
     typed = [*SMOKE, "--warmup-steps", "400", "--critic-hidden", "16", "16", "--run-dir", "x"]
-    command = command_line.parse(typed, command_line.Command)
-    plain = command_line.parse(SMOKE, command_line.Command).config
+    command = start.parse(typed, start.Command)
+    plain = start.parse(SMOKE, start.Command).config
     changed = flat_fields(command.config).items() - flat_fields(plain).items()
     assert dict(changed) == {"warmup_steps": 400, "critic_hidden": (16, 16)}
     assert command.run_dir == Path("x") and not command.resume
 
 
 def test_a_preset_is_resolved_and_resume_takes_the_config_of_the_run(workplace: Path) -> None:
-    config = command_line.parse([*SMOKE, "--preset", "auto", "--seed", "3"], command_line.Command).config
+    config = start.parse([*SMOKE, "--preset", "auto", "--seed", "3"], start.Command).config
     assert config.preset in ("laptop", "paper")
     RunFolder.create(workplace / "run", flat_fields(config))
-    assert command_line.parse(["--run-dir", "run", "--resume"], command_line.Command).config == config
+    assert start.parse(["--run-dir", "run", "--resume"], start.Command).config == config
 
 
 def test_help_shows_every_setting_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        command_line.main(["--preset", "smoke", "--env", "line", "--help"])
+        train.main(["--preset", "smoke", "--env", "line", "--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    for name in flat_fields(command_line.parse(SMOKE, command_line.Command).config):
+    for name in flat_fields(start.parse(SMOKE, start.Command).config):
         assert f"--{name.replace('_', '-')}" in text or f"--no-{name.replace('_', '-')}" in text, name

@@ -3,17 +3,18 @@
 import json
 from pathlib import Path
 
-import evaluate
 import jax
 import numpy as np
 import pytest
 from probe_envs import Line, probe
 
+from wsrl_mjx.cli import evaluate
 from wsrl_mjx.config import build
 from wsrl_mjx.config.presets import PRESETS
 from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
 from wsrl_mjx.runs import policies
 from wsrl_mjx.runs.checkpoint import Checkpoints
+from wsrl_mjx.runs.policy_scores import score
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.types import Clock
 
@@ -82,7 +83,7 @@ def test_every_seed_is_scored_and_nothing_is_written(run: Path, capsys: pytest.C
 
 def test_scores_agree_with_the_episodes(run: Path) -> None:
     loaded = policies.from_run(run)
-    rows = evaluate.evaluate(loaded, (False, True), episodes=5, seed=1)
+    rows = score(loaded, (False, True), episodes=5, seed=1)
     assert [row["actions"] for row in rows] == ["deterministic"] * 2 + ["stochastic"] * 2
     for row in rows:
         assert row["episodes"] == 5 and 1 <= row["length_mean"] <= Line.time_limit

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import finished_runs
 import pytest
-import reproduce
 
+from wsrl_mjx.cli import reproduce
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.experiments import figure_runs, jobs
 from wsrl_mjx.runs.console import Console

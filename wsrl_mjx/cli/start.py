@@ -1,6 +1,5 @@
-"""The command line of `scripts/train.py`: flags, presets, and one clear message for bad input."""
+"""How a command that trains starts: flags with the preset's defaults, checked before anything is done."""
 
-import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -9,21 +8,15 @@ from typing import TypeVar
 
 import tyro
 
+from wsrl_mjx.cli.exits import until_the_end
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
-from wsrl_mjx.data import cache, files
-from wsrl_mjx.runs import signals
+from wsrl_mjx.data import cache
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import check_free, read_config
 from wsrl_mjx.training import runtime
-from wsrl_mjx.training.non_finite import NotFiniteError
-
-# Exit codes; that of a run which a signal stopped is `signals.EXIT_CODE`.
-BAD_INPUT = 2
-NOT_FINITE = 70  # EX_SOFTWARE of sysexits.h
-NOT_WRITABLE = 74  # EX_IOERR of sysexits.h
 
 
 @dataclass(frozen=True)
@@ -46,16 +39,20 @@ class Command:
 Kind = TypeVar("Kind", bound=Command)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
-    start(arguments, Command, _train)
+def start(
+    arguments: list[str] | None,
+    program: str | None,
+    kind: type[Kind],
+    carry_out: Callable[[Kind, Console], None],
+) -> None:
+    """Parses, checks, and carries a command out that trains.
 
-
-def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Kind, Console], None]) -> None:
-    """Does the same for any command that trains: SIGTERM, SIGINT and SIGUSR1 end it with exit code 75.
+    Bad input ends with one message and exit code 2, nothing written. SIGTERM, SIGINT and SIGUSR1 end it with
+    exit code 75.
 
     Args:
         arguments: of the command line; None for the process's own.
+        program: such as "wsrl train"; None for the script that runs.
         kind: the command.
         carry_out: what it does, once everything is checked.
     """
@@ -64,7 +61,7 @@ def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Ki
     console = Console()
 
     def checked_and_carried_out() -> None:
-        command = parse(arguments, kind)
+        command = parse(arguments, kind, program)
         _check_paths(command)
         cache.enable_compilation_cache(command.cache_dir)
         _announce(console, arguments, command)
@@ -73,40 +70,7 @@ def start(arguments: list[str] | None, kind: type[Kind], carry_out: Callable[[Ki
     until_the_end(checked_and_carried_out, console)
 
 
-def until_the_end(
-    carry_out: Callable[[], None], console: Console, to_go_on: str = "go on with --resume"
-) -> None:
-    """Calls `carry_out`, and turns what can end it early into one message and an exit code.
-
-    Args:
-        carry_out: all that a command does.
-        console: for what is no error.
-        to_go_on: what a person does after a signal has ended it.
-    """
-    # Orbax reports every slow save, and what its threads make of a damaged file that is answered already.
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    try:
-        with signals.listening(console.say):
-            carry_out()
-    except signals.StoppedError as stopped:
-        console.say(f"{stopped}; {to_go_on}")
-        raise SystemExit(signals.EXIT_CODE) from None
-    except NotFiniteError as error:
-        fail(str(error), NOT_FINITE)
-    except ValueError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(files.in_words(error), NOT_WRITABLE)
-
-
-def fail(message: str, code: int = BAD_INPUT) -> None:
-    """Prints one message to standard error and exits with `code`."""
-    print(f"error: {message}", file=sys.stderr)
-    raise SystemExit(code)
-
-
-def parse(arguments: list[str], kind: type[Kind]) -> Kind:
+def parse(arguments: list[str], kind: type[Kind], program: str | None = None) -> Kind:
     """Returns the checked command.
 
     Defaults come from the preset and the environment, or, with --resume, from the run's own config.
@@ -114,14 +78,16 @@ def parse(arguments: list[str], kind: type[Kind]) -> Kind:
     Raises:
         ValueError: a value that cannot work. Unknown flags exit with code 2 and a suggestion.
     """
-    typed = _peek(arguments)
+    typed = _peek(arguments, program)
     if typed.resume:
         if typed.run_dir is None:
             raise ValueError("resume needs --run-dir: the folder of the run to go on with")
         default = from_saved(read_config(typed.run_dir))
     else:
         default = preset_config(resolve_preset(typed.preset), typed.env, typed.method)
-    command = tyro.cli(kind, args=arguments, default=kind(config=default), description=kind.__doc__)
+    command = tyro.cli(
+        kind, args=arguments, prog=program, default=kind(config=default), description=kind.__doc__
+    )
     config = command.config
     if not typed.resume:
         config = replace_flat(config, {"preset": resolve_preset(config.preset)})
@@ -141,9 +107,9 @@ class _Peek:
     resume: bool = False
 
 
-def _peek(arguments: list[str]) -> _Peek:
+def _peek(arguments: list[str], program: str | None) -> _Peek:
     known = [a for a in arguments if a not in ("-h", "--help")]
-    return tyro.cli(_Peek, args=known, return_unknown_args=True)[0]
+    return tyro.cli(_Peek, args=known, prog=program, return_unknown_args=True)[0]
 
 
 def _check_paths(command: Command) -> None:
@@ -165,16 +131,6 @@ def _announce(console: Console, arguments: list[str], command: Command) -> None:
     elif any(a.startswith("--preset") for a in arguments):
         chosen = "chosen by --preset"
     console.say(f"preset {command.config.preset} ({chosen}), on {device.platform}: {device.device_kind}")
-
-
-def _train(command: Command, console: Console) -> None:
-    from wsrl_mjx.runs.run import Run
-    from wsrl_mjx.runs.setup import RunOptions
-
-    run_dir = command.run_dir or free_run_dir(command.config)
-    options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained, command.devices)
-    console.say(f"run folder {run_dir}")
-    Run(command.config, options, console).train()
 
 
 def free_run_dir(config: Config, kind: str = "") -> Path:

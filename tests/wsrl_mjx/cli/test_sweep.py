@@ -5,11 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-import sweep as script
 
 from wsrl_mjx.analysis.metrics import Row
-from wsrl_mjx.cli import command_line
-from wsrl_mjx.experiments import hosts
+from wsrl_mjx.cli import start, sweep, train
+from wsrl_mjx.experiments import hosts, sweep_folder
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import read_metrics
 
@@ -36,9 +35,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setitem(envs.REGISTRY, "line", Line)
         patch.setenv("WSRL_MJX_CACHE", str(place / "cache"))
         patch.chdir(place)
-        script.main([*TINY, *GRID, "--run-dir", "grid"])
+        sweep.main([*TINY, *GRID, "--run-dir", "grid"])
         alone = [*TINY, "--warmup-steps", "24", "--actor-lr", "3e-3", "--seed", "1", "--run-dir", "alone"]
-        command_line.main(alone)
+        train.main(alone)
     return place
 
 
@@ -99,7 +98,7 @@ def test_what_was_cut_off_goes_on_and_what_is_finished_stays(
     (second / "summary.json").unlink()
     with (second / "metrics.csv").open("a") as file:  # of a chunk after the newest checkpoint
         file.write("online,50,0,critic/q,1.0,actor_lr=1e-3\n")
-    script.main(["--run-dir", "grid", "--resume"])
+    sweep.main(["--run-dir", "grid", "--resume"])
     assert [read_metrics(part) for part in (first, second)] == before
     assert (first / "metrics.csv").stat().st_mtime_ns == untouched
 
@@ -113,11 +112,11 @@ def test_groups_and_shares_make_the_same_members(swept: Path, monkeypatch: pytes
     monkeypatch.setenv("WSRL_MJX_CACHE", str(swept / "cache"))
     monkeypatch.chdir(swept)
     grid = [*TINY, "--num-seeds", "2", "--sweep", "actor_lr=1e-3,3e-3", "--warmup-steps", "24"]
-    script.main([*grid, "--run-dir", "grouped", "--members-at-once", "2", "--share", "0/2"])
+    sweep.main([*grid, "--run-dir", "grouped", "--members-at-once", "2", "--share", "0/2"])
     assert not list((swept / "grouped").glob("*/summary.json"))
-    script.main(["--run-dir", "grouped", "--resume", "--share", "1/2"])
+    sweep.main(["--run-dir", "grouped", "--resume", "--share", "1/2"])
     assert len(list((swept / "grouped").glob("*/summary.json"))) == 1
-    script.main(["--run-dir", "grouped", "--resume", "--share", "2/2"])
+    sweep.main(["--run-dir", "grouped", "--resume", "--share", "2/2"])
     together = {(*row[:4], row.point): row.value for row in read_metrics(parts(swept)[1])}
     split: list[Row] = [r for p in (swept / "grouped").glob("*/metrics.csv") for r in read_metrics(p.parent)]
     assert {(*row[:4], row.point) for row in split} == together.keys()
@@ -140,10 +139,10 @@ def test_hosts_share_the_members_out(swept: Path, monkeypatch: pytest.MonkeyPatc
     typed = [*TINY, "--num-seeds", "2", "--warmup-steps", "24", "--run-dir", "hosts", "--distributed"]
     typed += ["--actor-lr", "3e-3"]
     # Both are checked before the first makes the folder: they meet in between.
-    commands = [command_line.parse(typed, script.SweepCommand) for _ in range(2)]
+    commands = [start.parse(typed, sweep.SweepCommand) for _ in range(2)]
     for index, command in enumerate(commands):
         monkeypatch.setattr(hosts, "meet", lambda index=index: hosts.Host(index, 2))
-        script.carry_out(command, Console())
+        sweep.carry_out(command, Console())
         done = sorted(path.parent.name for path in (swept / "hosts").glob("*/summary.json"))
         assert done == ["seeds=0", "seeds=1"][: index + 1]
     ours = read_metrics(swept / "hosts" / "seeds=1")
@@ -155,13 +154,13 @@ def test_hosts_share_the_members_out(swept: Path, monkeypatch: pytest.MonkeyPatc
     with (swept / "hosts" / "members.csv").open() as file:
         assert [member["seed"] for member in csv.DictReader(file)] == ["0", "1"]
     # Gone on with by another number of hosts, the runs stay as they were shared out first.
-    again = command_line.parse(["--run-dir", "hosts", "--resume"], script.SweepCommand)
-    assert [part.name for part in script.plan_parts(script.remembered(again))] == ["seeds=0", "seeds=1"]
+    again = start.parse(["--run-dir", "hosts", "--resume"], sweep.SweepCommand)
+    assert [part.name for part in sweep.plan_parts(sweep.remembered(again))] == ["seeds=0", "seeds=1"]
 
 
 def test_hosts_need_a_common_folder(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        script.main([*TINY, "--distributed"])
+        sweep.main([*TINY, "--distributed"])
     assert "distributed needs --run-dir: a folder that all hosts see" in capsys.readouterr().err
 
 
@@ -184,16 +183,16 @@ def test_bad_input_is_refused(
     arguments: list[str], message: str, workplace: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as left:
-        script.main([*TINY, "--run-dir", "out", *arguments])
+        sweep.main([*TINY, "--run-dir", "out", *arguments])
     assert left.value.code == 2 and message in capfd.readouterr().err
     assert not (workplace / "out").exists()
 
 
 def test_a_resume_needs_a_sweep(workplace: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    command_line.main([*TINY, "--run-dir", "plain"])
+    train.main([*TINY, "--run-dir", "plain"])
     for content in (None, "{}", "[1]", "torn {"):
         if content is not None:
-            Path("plain", script.GRID).write_text(content)
+            Path("plain", sweep_folder.GRID).write_text(content)
         with pytest.raises(SystemExit):
-            script.main(["--run-dir", "plain", "--resume"])
+            sweep.main(["--run-dir", "plain", "--resume"])
         assert "run-dir plain holds no sweep: sweep.json is missing or damaged" in capfd.readouterr().err

@@ -1,0 +1,164 @@
+"""Answers one of the paper's questions: runs what its figure needs, and draws it (docs/reproducing.md).
+
+    python scripts/reproduce.py no_retention --preset laptop --num-seeds 8 --envs pointmaze-large
+
+A second call goes on where the first one was cut off, and skips what is done, also for another figure. With
+--draw it draws what is finished and runs nothing.
+"""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+import envs
+from wsrl_mjx.cli import flags
+from wsrl_mjx.cli.exits import until_the_end
+from wsrl_mjx.config import assignments
+from wsrl_mjx.config.presets import check_env, resolve_preset
+from wsrl_mjx.config.settings import Config, flat_fields
+from wsrl_mjx.config.validation import choose
+from wsrl_mjx.data import cache
+from wsrl_mjx.experiments import figure_pages, figure_runs, jobs, sweep
+from wsrl_mjx.experiments.figure_pages import RUNS
+from wsrl_mjx.experiments.figure_runs import Request
+from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
+from wsrl_mjx.experiments.warmup_map import AS_ROLLED_OUT
+from wsrl_mjx.runs.console import Console
+from wsrl_mjx.training import runtime
+
+MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
+# The axes of the heat map, as settings and as flags.
+AXES = {"offline_steps": "offline-steps", "success_share": "success-shares"}
+AXES_OF_FLAGS = {flag.replace("-", "_"): setting for setting, flag in AXES.items()}
+NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
+
+
+@dataclass(frozen=True)
+class Command:
+    """Reproduce a figure."""
+
+    figure: tyro.conf.Positional[Literal[*FIGURES]]  # pyright: ignore[reportInvalidTypeForm]
+    """What is asked; docs/reproducing.md has the questions."""
+    preset: str = "auto"
+    """Where the other settings come from: smoke, laptop, paper, or auto."""
+    num_seeds: int = 8
+    """Seeds of every run."""
+    envs: Annotated[tuple[str, ...], tyro.conf.arg(aliases=("--env",))] = ()
+    """Environments, each with a row in the figure; unset: pointmaze-large, or three mazes in the heat map."""
+    set: tuple[str, ...] = ()
+    """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
+    offline_steps: tuple[int, ...] = ()
+    """The lengths of pretraining in when_warmup_matters, in gradient steps; unset: a half, one and two times
+    what the preset has for the first of the environments."""
+    success_shares: tuple[float | Literal["all"], ...] = ("all", 0.02, 0.1)
+    """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
+    data as it is rolled out."""
+    arms: tuple[str, ...] = ()
+    """Run only these arms of the figure, by their names in wsrl_mjx/experiments/figures.py; unset: all."""
+    out: Path | None = None
+    """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
+    draw: bool = False
+    """Draw what is finished, and run nothing."""
+    cache_dir: Path = field(default_factory=cache.default_folder)
+    """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
+
+    @property
+    def worlds(self) -> tuple[str, ...]:
+        """The environments, given or not."""
+        return self.envs or (MAZES if self.figure == HEAT_MAP else ("pointmaze-large",))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of pretraining in the heat map, given or not."""
+        return self.offline_steps or figure_runs.lengths(self.worlds[0], self.preset)
+
+
+def main(arguments: list[str] | None = None, program: str | None = None) -> None:
+    """Parses, checks, runs, draws; bad input ends with one message and exit code 2."""
+    command = flags.read(Command, arguments, program, __doc__)
+    runtime.prepare()
+    console = Console()
+
+    def carry_out() -> None:
+        check(command)
+        wanted = request(command)
+        folder = command.out or Path("runs") / f"reproduce-{wanted.preset}"
+        plan = figure_runs.plan(wanted)
+        all_runs = list(dict.fromkeys(job for _, job in plan.runs))
+        chosen = figure_runs.of_arms(plan, command.arms, folder / RUNS)
+        if not command.draw:
+            cache.enable_compilation_cache(command.cache_dir)
+            for name, reason in plan.left_out.items():
+                console.say(f"{name} is left out: {reason}")
+            jobs.carry_out(chosen, folder / RUNS, command.cache_dir, console)
+        written = figure_pages.write(wanted, plan, folder)
+        done = sum(jobs.is_done(job, folder / RUNS) for job in all_runs)
+        console.say(f"{done} of {len(all_runs)} runs drawn: {', '.join(map(str, written))}")
+
+    until_the_end(carry_out, console, "call it again to go on")
+
+
+def check(command: Command) -> None:
+    """Checks what the runs themselves do not.
+
+    Raises:
+        ValueError: an unknown world, one without success in the heat map, a value given twice, a cache that
+            is no folder, or an out where nothing can be written.
+    """
+    for name in command.worlds:
+        check_env(name)
+    lists = {
+        "envs": command.worlds,
+        "offline_steps": command.lengths,
+        "success_shares": command.success_shares,
+    }
+    for name, values in lists.items():
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"{name} must be different values, got {values}")
+    if command.figure != HEAT_MAP:
+        for name, setting in AXES_OF_FLAGS.items():
+            if getattr(command, name) != getattr(Command, name):
+                raise ValueError(f"{name} is for {HEAT_MAP}; {command.figure} takes --set {setting}=VALUE")
+    for name in command.worlds:
+        reference = envs.make(name).reference if command.figure == HEAT_MAP else None
+        if command.figure == HEAT_MAP and (reference is None or not reference.of_success):
+            raise ValueError(f"envs must be worlds that are scored by success, the mazes, got {name!r}")
+    if command.cache_dir.exists() and not command.cache_dir.is_dir():
+        raise ValueError(f"cache_dir {command.cache_dir} is no folder")
+    if command.out is not None and command.out.exists() and not os.access(command.out, os.W_OK):
+        raise ValueError(f"out {command.out}: nothing can be written there")
+
+
+def settings(command: Command) -> dict[str, Any]:
+    """Returns the settings of all runs, by name.
+
+    Raises:
+        ValueError: not name=value, or a setting that is none, comes twice, or is not to be set here.
+    """
+    form = "name=value, each name once"
+    found: dict[str, Any] = {}
+    for text in command.set:
+        name, value = assignments.split(text, "set", form)
+        if name in found:
+            raise ValueError(f"set must be {form}, got {text!r}")
+        choose("set", name, tuple(name for name in flat_fields(Config()) if name not in NOT_SET))
+        if command.figure == HEAT_MAP and name in AXES:
+            raise ValueError(f"set cannot have {name} in {HEAT_MAP}: it is an axis there, see --{AXES[name]}")
+        found[name] = assignments.value_of(name, value, "set")
+    return found
+
+
+def request(command: Command) -> Request:
+    """Returns the figure that is asked for, once everything about it is checked."""
+    return Request(
+        command.figure,
+        resolve_preset(command.preset),
+        command.worlds,
+        command.num_seeds,
+        settings(command),
+        command.lengths,
+        tuple(AS_ROLLED_OUT if share == "all" else float(share) for share in command.success_shares),
+    )

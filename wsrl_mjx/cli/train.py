@@ -1,0 +1,24 @@
+"""Runs WSRL: data, pretraining, the switch, warmup, fine-tuning.
+
+python scripts/train.py --env ant --warmup-steps 5000
+"""
+
+from wsrl_mjx.cli import start
+from wsrl_mjx.cli.start import Command
+from wsrl_mjx.runs.console import Console
+
+
+def main(arguments: list[str] | None = None, program: str | None = None) -> None:
+    """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
+    start.start(arguments, program, Command, carry_out)
+
+
+def carry_out(command: Command, console: Console) -> None:
+    """Trains the run, or goes on with it."""
+    from wsrl_mjx.runs.run import Run  # not for --help: this takes longer than all else
+    from wsrl_mjx.runs.setup import RunOptions
+
+    run_dir = command.run_dir or start.free_run_dir(command.config)
+    options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained, command.devices)
+    console.say(f"run folder {run_dir}")
+    Run(command.config, options, console).train()
