@@ -5,7 +5,6 @@ from.
 """
 
 import json
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,14 @@ from wsrl_mjx.algos import networks
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.config import named_datasets
-from wsrl_mjx.data import behaviors, cache, dataset, replay, rollout
+from wsrl_mjx.data import behaviors, cache, dataset, rollout
 from wsrl_mjx.runs.checkpoint import Checkpoints
-from wsrl_mjx.training import loop, steps
-from wsrl_mjx.types import Clock, Metrics, TrainState, Transition
+from wsrl_mjx.training import loop, recipe
+from wsrl_mjx.training.handover import HandOver
+from wsrl_mjx.training.loop import Advanced
+from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
+from wsrl_mjx.types import Clock, TrainState
 
 
 @dataclass(frozen=True)
@@ -94,17 +97,20 @@ def make_sac(config: BehaviorConfig, action_size: int, steps_done: int) -> SAC:
     )
 
 
-def initial_state(config: BehaviorConfig, env: envs.Environment, sac: SAC) -> TrainState:
+def make_phase(config: BehaviorConfig, env: envs.Environment, steps_done: int) -> Online:
+    """Returns the phase of the chunk that begins after so many environment steps."""
+    sac = make_sac(config, env.action_size, steps_done)
+    updates = max(1, round(config.utd * config.num_envs))
+    return Online(sac, env, config.num_envs, updates, 1, config.batch_size)
+
+
+def initial_state(config: BehaviorConfig, online: Online, shared: OnlineShared) -> TrainState:
     """Returns a fresh learner, running environments and an empty buffer, with a seed axis of one."""
-    key_agent, key_env, key_run = jax.random.split(jax.random.key(config.seed), 3)
-    row = Transition.empty(env.obs_size, env.action_size)
-    state = TrainState(
-        agent=sac.init(key_agent, row.obs, row.action),
-        env=rollout.reset(env, key_env, config.num_envs),
-        buffer=replay.create(row, config.capacity // config.num_envs * config.num_envs, config.num_envs),
-        key=key_run,
-    )
-    return jax.tree.map(lambda x: x[None], state)
+    capacity = config.capacity // config.num_envs * config.num_envs
+    sac = online.algorithm
+    whole = Recipe(Pretrain(sac, 1), online, shared, HandOver(), sac, capacity, prefilled=0)
+    begun = whole.begin_all(jax.random.key(config.seed)[None])
+    return recipe.switched(whole, begun).replace(reference=None)  # nothing was pretrained
 
 
 def train(config: BehaviorConfig) -> None:
@@ -113,38 +119,40 @@ def train(config: BehaviorConfig) -> None:
     Raises:
         ValueError: no such task or option, or a replay buffer that is not the dataset asked for.
     """
+    if config.save_replay:
+        check_replay_can_be_saved(config)
     env = envs.make(config.env, **config.task_options)
     judge = envs.make(config.env)
-    sac = make_sac(config, env.action_size, 0)
-    updates = max(1, round(config.utd * config.num_envs))
+    online = make_phase(config, env, 0)
     transform = rollout.RewardTransform(hyper(config.reward_scale), hyper(0.0))
-    shared = steps.OnlineShared(jnp.asarray(config.warmup_steps, jnp.int32), transform)
-    chunk = loop.make_chunk(config.eval_every // config.num_envs)
+    shared = OnlineShared(jnp.asarray(config.warmup_steps, jnp.int32), transform)
+    actor, decide = online.algorithm.actor, online.algorithm.policy
 
     @jax.jit
     def score(actor_params: Any, key: jax.Array) -> rollout.EpisodeScores:
-        act = lambda obs, k: sac.policy(actor_params, obs).mode()
+        act = lambda obs, k: decide(actor_params, obs).mode()
         return rollout.evaluate(judge, act, key, config.eval_episodes)
 
     config.run_dir.mkdir(parents=True, exist_ok=True)
     text = json.dumps(asdict(config), indent=2, default=str)
     (config.run_dir / "config.json").write_text(text + "\n")
     checkpoints = Checkpoints(config.run_dir / "checkpoints", keep=1)
-    state, clock = first_state(config, checkpoints, initial_state(config, env, sac))
+    state, clock = first_state(config, checkpoints, initial_state(config, online, shared))
+    first = int(clock.env_steps)
     last = config.steps if config.stop_at is None else min(config.steps, config.stop_at)
-    while int(clock.env_steps) < last:
-        began = time.perf_counter()
-        sac = make_sac(config, env.action_size, int(clock.env_steps))
-        online = steps.Online(sac, env, config.num_envs, updates, 1, config.batch_size)
-        state, clock, metrics = chunk(online, shared, state, clock)
-        done = int(clock.env_steps)
+    each = ends_of_intervals(config, 0).step
+    ends = [end for end in ends_of_intervals(config, first) if end - each < last]
+    chunks = loop.compiled_chunks(online, shared, state, clock, config.num_envs)
+    phase_at = lambda done: make_phase(config, env, done)
+    for done in loop.advance(chunks, phase_at, shared, state, clock, first, ends):
+        state = done.state
         params = jax.tree.map(lambda x: x[0], state.agent.actor.params)
-        row = row_of(done, score(params, jax.random.key(done)), metrics, began)
+        row = row_of(done, score(params, jax.random.key(done.step)))
         print(json.dumps(row), flush=True)
-        behaviors.save(config.run_dir / "snapshots", f"{done:08d}", sac.actor, params, row)
-        checkpoints.save(done, (state, clock), row)
+        behaviors.save(config.run_dir / "snapshots", f"{done.step:08d}", actor, params, row)
+        checkpoints.save(done.step, (state, done.clock), row)
     if config.save_replay:
-        save_replay(config, judge, state, int(clock.env_steps))
+        save_replay(config, judge, state, max([first, *ends]))
 
 
 def first_state(
@@ -164,31 +172,40 @@ def first_state(
     return fresh.replace(agent=other.agent), clock
 
 
-def row_of(
-    done: int, episodes: rollout.EpisodeScores, metrics: Metrics, began: float
-) -> dict[str, int | float]:
+def row_of(done: Advanced, episodes: rollout.EpisodeScores) -> dict[str, int | float]:
     """Returns the numbers of an interval: of the policy's episodes, of the updates, and the seconds."""
     row: dict[str, int | float] = {
-        "steps": done,
+        "steps": done.step,
         "return": float(jnp.mean(episodes.returns)),
         "return_std": float(jnp.std(episodes.returns)),
         "length": float(jnp.mean(episodes.lengths)),
         "x_velocity": float(jnp.mean(episodes.x_velocity)),
-        "seconds": round(time.perf_counter() - began, 1),
+        "seconds": round(done.seconds, 1),
     }
-    return row | {name: round(float(m.total[0] / m.weight[0]), 4) for name, m in metrics.items()}
+    return row | {name: round(float(value[0]), 4) for name, value in done.metrics.items()}
 
 
-def save_replay(config: BehaviorConfig, env: envs.Environment, state: TrainState, filled: int) -> None:
-    """Writes the replay buffer as a dataset: the rows in trajectory order, with the task's own reward.
+def ends_of_intervals(config: BehaviorConfig, first: int) -> range:
+    """Returns the environment steps at which the policy is evaluated, from step `first` to the end."""
+    each = config.eval_every // config.num_envs * config.num_envs
+    return range(first + each, -(-config.steps // each) * each + 1, each)
+
+
+def check_replay_can_be_saved(config: BehaviorConfig) -> None:
+    """Checks, before hours are spent, that the replay buffer will be the dataset asked for.
 
     Raises:
-        ValueError: the rewards were shaped, or the ring has wrapped, so that the buffer is not that dataset.
+        ValueError: the rewards are shaped, or the ring will wrap.
     """
     if config.task_options or config.reward_scale != 1.0:
         raise ValueError("save_replay needs the task's own reward: no task_options, reward_scale 1")
-    if filled > state.buffer.capacity:
-        raise ValueError(f"save_replay needs capacity of at least {filled}, got {state.buffer.capacity}")
+    rows = list(ends_of_intervals(config, 0))[-1]
+    if rows > config.capacity // config.num_envs * config.num_envs:
+        raise ValueError(f"save_replay needs capacity of at least {rows}, got {config.capacity}")
+
+
+def save_replay(config: BehaviorConfig, env: envs.Environment, state: TrainState, filled: int) -> None:
+    """Writes the replay buffer as a dataset: the rows in trajectory order, with the task's own reward."""
     rows = jax.tree.map(lambda x: np.asarray(x[0, :filled]), state.buffer.data)
     by_time = jax.tree.map(lambda x: x.reshape((-1, config.num_envs, *x.shape[1:])), rows)
     ordered = dataset.in_trajectory_order([by_time], filled // config.num_envs, filled)

@@ -12,14 +12,14 @@ from envs.base import Environment
 from wsrl_mjx.data import dataset, rollout
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.replay_mixing import ReplayMixing
-from wsrl_mjx.training import loop, runtime
+from wsrl_mjx.training import loop, recipe
 from wsrl_mjx.training.exploration import Explorer
 from wsrl_mjx.training.handover import HandOver
 from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
 from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
-from wsrl_mjx.types import Clock, Key, TrainState
+from wsrl_mjx.types import Clock, Key
 
 EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is
 EVALUATION = 2**31 - 1  # sets evaluations' draws apart from training's
@@ -79,7 +79,7 @@ def finetune(
     capacity = min(replay_capacity, steps) // num_envs * num_envs
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
     whole = Recipe(Pretrain(start.algorithm, 1), online, shared, hand_over, algorithm.sac, capacity, 0)
-    state, clock = _switched(whole, start.state), Clock.zero()
+    state, clock = recipe.switched(whole, start.state), Clock.zero()
     if retain is not None:
         rows = dataset.to_device(retain[0].rows, start.reward, float(algorithm.discount))
         shared = shared.replace(data=rows)
@@ -133,13 +133,6 @@ def _evaluation(env: Environment, algorithm: Any, episodes: int) -> Callable[[An
         return jax.vmap(one)(agents, keys)
 
     return play
-
-
-def _switched(whole: Recipe, pretrained: TrainState) -> TrainState:
-    """Returns all members at the start of fine-tuning; the pretrained ones stay as they are."""
-    copied = jax.tree.map(jnp.copy, pretrained)  # what is handed over will be donated
-    given = whole, copied, whole.fresh_all(copied), None
-    return runtime.compiled(jax.jit(Recipe.switch_all).lower(*given))(*given)
 
 
 def _phase(

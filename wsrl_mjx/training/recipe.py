@@ -12,6 +12,7 @@ from flax import struct
 
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.data import replay, rollout
+from wsrl_mjx.training import runtime
 from wsrl_mjx.training.handover import HandOver
 from wsrl_mjx.training.loop import member_axes
 from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
@@ -127,3 +128,13 @@ def begin(algorithm: Any, row: Transition, keys: Key) -> TrainState:
         return TrainState(agent=agent, env=None, buffer=None, key=key_run)
 
     return jax.vmap(one, in_axes=(member_axes(algorithm), 0))(algorithm, keys)
+
+
+def switched(recipe: Recipe, pretrained: TrainState) -> TrainState:
+    """Returns all members [M] at the start of fine-tuning; the pretrained ones stay as they are.
+
+    Compiled, because the arrays of what it returns are then all different ones, and can be donated.
+    """
+    copied = jax.tree.map(jnp.copy, pretrained)
+    given = recipe, copied, recipe.fresh_all(copied), None
+    return runtime.compiled(jax.jit(Recipe.switch_all).lower(*given))(*given)
