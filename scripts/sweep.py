@@ -112,7 +112,7 @@ def fitting(command: SweepCommand, host_count: int) -> int:
     env = envs.make_from_text(command.config.env, command.config.env_options)
     rows = [named_datasets.count_rows(part.config.data, env, command.cache_dir) for part in whole]
     held = min(plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True))
-    return min(held, -(-sum(len(grid.of(part.config)) for part in whole) // host_count))
+    return min(held, -(-sum(len(grid.members_of(part.config)) for part in whole) // host_count))
 
 
 def together(command: SweepCommand) -> Host:

@@ -57,7 +57,7 @@ class Evaluation:
         self._shared = shared
         # The picture is of one policy's seeds: over a grid it would mix what differs.
         self._maze = None if config.points else maze_view.of(env, sac, folder, placement)
-        self._seeds = jnp.asarray([member.seed for member in grid.of(config)])
+        self._seeds = jnp.asarray([member.seed for member in grid.members_of(config)])
         axes = (member_axes(sac), 0)
         self._play = jax.jit(placement.over_members(self._play_one, (0, 0)))
         self._judge = jax.jit(placement.over_members(_judge_one, (*axes, None, 0)))

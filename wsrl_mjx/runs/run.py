@@ -67,14 +67,14 @@ class Run:
     ) -> None:
         self.config, self.options, self.console = config, options, console
         self.programs = programs or Programs()
-        self.members = grid.of(config)
+        self.members = grid.members_of(config)
         self.placement = Placement.over(options.devices, len(self.members))
         self.env = self.programs.env(config)
         # Whatever is wrong is said before anything is compiled: making the recipe computes first numbers.
         if options.resume:
             self.folder = open_folder(config, options.run_dir, resume=True)
         else:
-            named_datasets.check_rows(config.data, self.env, options.cache_dir)
+            named_datasets.check_contents(config.data, self.env, options.cache_dir)
         self.rows_of_data = named_datasets.count_rows(config.data, self.env, options.cache_dir)
         self.recipe = build.side_by_side(config, self.env)
         plan.check_memory(config, self.env, self.recipe, self.rows_of_data, options.devices)
