@@ -7,7 +7,8 @@ actor's loss only with respect to the actions. Activations, normalisation, optim
 
 from itertools import pairwise
 
-from wsrl_mjx.config.settings import AgentConfig, Config
+from wsrl_mjx.algos.sac import SACSettings
+from wsrl_mjx.config.settings import Config
 
 
 def forward(sizes: tuple[int, ...]) -> int:
@@ -27,12 +28,12 @@ def backward(sizes: tuple[int, ...], *, weights: bool, inputs: int = 0) -> int:
     return through + (forward(sizes) if weights else 0)
 
 
-def critic_sizes(agent: AgentConfig, obs_size: int, action_size: int) -> tuple[int, ...]:
+def critic_sizes(agent: SACSettings, obs_size: int, action_size: int) -> tuple[int, ...]:
     """Returns the layers of one critic."""
     return (obs_size + action_size, *agent.critic_hidden, 1)
 
 
-def actor_sizes(agent: AgentConfig, obs_size: int, action_size: int) -> tuple[int, ...]:
+def actor_sizes(agent: SACSettings, obs_size: int, action_size: int) -> tuple[int, ...]:
     """Returns the layers of the actor; the mean's and the std's heads count as one layer."""
     heads = 2 if agent.std_mode == "state" else 1
     return (obs_size, *agent.actor_hidden, heads * action_size)
@@ -66,27 +67,27 @@ def pretrain_step(config: Config, obs_size: int, action_size: int) -> int:
     """
     critic = critic_sizes(config.agent, obs_size, action_size)
     actor = actor_sizes(config.agent, obs_size, action_size)
-    offline, subset = config.offline, config.agent.target_subset
-    sampled = 3 * offline.cql_actions
+    cql, subset = config.algorithms.cql, config.agent.target_subset
+    sampled = 3 * cql.cql_actions
     conservative = sampled * subset * (forward(critic) + backward(critic, weights=True)) + forward(actor)
-    return offline.offline_batch_size * (
+    return config.offline.offline_batch_size * (
         _regression(config.agent, critic)
-        + _target(config.agent, critic, actor, offline.offline_backup_actions)
+        + _target(config.agent, critic, actor, cql.offline_backup_actions)
         + conservative
         + _actor_update(config.agent, critic, actor, action_size)
     )
 
 
-def _regression(agent: AgentConfig, critic: tuple[int, ...]) -> int:
+def _regression(agent: SACSettings, critic: tuple[int, ...]) -> int:
     return agent.ensemble_size * (forward(critic) + backward(critic, weights=True))
 
 
-def _target(agent: AgentConfig, critic: tuple[int, ...], actor: tuple[int, ...], actions: int) -> int:
+def _target(agent: SACSettings, critic: tuple[int, ...], actor: tuple[int, ...], actions: int) -> int:
     return actions * agent.target_subset * forward(critic) + forward(actor)
 
 
 def _actor_update(
-    agent: AgentConfig, critic: tuple[int, ...], actor: tuple[int, ...], action_size: int
+    agent: SACSettings, critic: tuple[int, ...], actor: tuple[int, ...], action_size: int
 ) -> int:
     judged = forward(critic) + backward(critic, weights=False, inputs=action_size)
     return forward(actor) + backward(actor, weights=True) + agent.ensemble_size * judged

@@ -1,13 +1,24 @@
 """The contract of an algorithm, and the one way in which a network is updated."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from wsrl_mjx.types import Key, Learner, Metrics, Params, Transition
+
+PhaseName = Literal["pretrain", "online"]
+
+
+class HasActions(Protocol):
+    """What an algorithm's `create` asks of an environment."""
+
+    @property
+    def action_size(self) -> int:
+        """Numbers of an action."""
+        ...
 
 
 class Algorithm(Protocol):
@@ -16,6 +27,22 @@ class Algorithm(Protocol):
     Real-valued hyper-parameters are float32 leaves, so that they can be vmapped and changed without a new
     compilation. Methods see batches; they never see the environment, the replay or the loop.
     """
+
+    name: ClassVar[str]  # as the command line and `algos.registry` have it
+    pretrains: ClassVar[bool]  # whether it can be the offline algorithm
+    fine_tunes: ClassVar[bool]  # whether it can be the online one
+    needs_returns: ClassVar[bool]  # whether its batches must carry `mc_return`
+    settings: ClassVar[type | None]  # the dataclass of what is its own to set; None: nothing is
+
+    @classmethod
+    def from_settings(cls, sac: Any, settings: Any, phase: PhaseName) -> Self:
+        """Returns the algorithm over `sac`, a `SAC`, with its own `settings` as they are in `phase`."""
+        ...
+
+    @classmethod
+    def backups(cls, settings: Any, of_sac: int) -> int:
+        """Returns over how many sampled actions its targets take the best, where SAC's do over `of_sac`."""
+        ...
 
     @property
     def sac(self) -> Any:

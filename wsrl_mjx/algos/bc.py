@@ -3,6 +3,8 @@
 What it hands over is the actor alone: fine-tuning begins with fresh critics.
 """
 
+from typing import Any, ClassVar
+
 from wsrl_mjx.algos import losses
 from wsrl_mjx.algos.base import descend
 from wsrl_mjx.algos.sac import SACState
@@ -12,6 +14,16 @@ from wsrl_mjx.types import Average, Key, Metrics, Params, Transition
 
 class BC(Variant):
     """Maximum likelihood of the data's actions (contract: `algos.base.Algorithm`)."""
+
+    name: ClassVar[str] = "bc"
+    pretrains: ClassVar[bool] = True
+    fine_tunes: ClassVar[bool] = False
+
+    @classmethod
+    def backups(cls, settings: Any, of_sac: int) -> int:
+        """Returns 1: there are no targets."""
+        del settings, of_sac
+        return 1
 
     def update_critic(self, state: SACState, batch: Transition, key: Key) -> tuple[SACState, Metrics]:
         """Does nothing: there is no critic to learn."""

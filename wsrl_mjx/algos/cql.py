@@ -5,15 +5,53 @@ term on all (released WSRL code; docs/algorithms.md). Evaluating only those two 
 what makes the update affordable.
 """
 
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import jax
 import jax.numpy as jnp
 from flax import struct
 
 from wsrl_mjx.algos import ensemble, losses
-from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.base import HasActions, PhaseName, descend, hyper, learner
+from wsrl_mjx.algos.checks import require_count, require_positive, require_rate
 from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
+
+
+@dataclass(frozen=True)
+class CQLSettings:
+    """Settings of CQL and Cal-QL."""
+
+    cql_alpha: float = 5.0
+    """Weight of the conservative term, or its start where it is learned."""
+    cql_learn_alpha: bool = False
+    """Learn alpha by keeping the gap at cql_target_gap."""
+    cql_alpha_lr: float = 3e-4
+    cql_target_gap: float = 0.8
+    cql_actions: int = 10
+    """Actions from each of three sources: uniform, the policy here, the policy at the next state."""
+    cql_importance_sampling: bool = True
+    offline_backup_actions: int = 10
+    """Next actions whose best value backs up CQL's and Cal-QL's targets, also online; 1: no maximum."""
+    online_cql_alpha: float | None = None
+    """Weight of the conservative term online, for cql and calql; unset: cql_alpha."""
+
+    def check(self) -> None:
+        """Raises ValueError for the first value that cannot work."""
+        require_positive("cql_alpha", self.cql_alpha)
+        require_rate("cql_alpha_lr", self.cql_alpha_lr)
+        require_count("cql_actions", self.cql_actions)
+        require_count("offline_backup_actions", self.offline_backup_actions)
+        if self.online_cql_alpha is None:
+            return
+        require_positive("online_cql_alpha", self.online_cql_alpha)
+        if self.cql_learn_alpha:
+            raise ValueError(
+                f"online_cql_alpha is a fixed weight, got {self.online_cql_alpha} with a learned one; "
+                "choose --no-cql-learn-alpha"
+            )
 
 
 class CQLState(struct.PyTreeNode):
@@ -26,6 +64,12 @@ class CQLState(struct.PyTreeNode):
 class CQL(struct.PyTreeNode):
     """Hyper-parameters of CQL, and its methods (contract: `algos.base.Algorithm`)."""
 
+    name: ClassVar[str] = "cql"
+    pretrains: ClassVar[bool] = True
+    fine_tunes: ClassVar[bool] = True
+    needs_returns: ClassVar[bool] = False
+    settings: ClassVar[type | None] = CQLSettings
+
     sac: SAC
     alpha: jax.Array  # weight of the conservative term, or its start where it is learned
     alpha_lr: jax.Array
@@ -33,6 +77,59 @@ class CQL(struct.PyTreeNode):
     sampled_actions: int = struct.field(pytree_node=False)  # from each of three sources
     importance_sampling: bool = struct.field(pytree_node=False)
     learn_alpha: bool = struct.field(pytree_node=False)
+
+    @classmethod
+    def create(
+        cls,
+        env: HasActions,
+        *,
+        alpha: float = CQLSettings.cql_alpha,
+        learn_alpha: bool = CQLSettings.cql_learn_alpha,
+        alpha_lr: float = CQLSettings.cql_alpha_lr,
+        target_gap: float = CQLSettings.cql_target_gap,
+        sampled_actions: int = CQLSettings.cql_actions,
+        importance_sampling: bool = CQLSettings.cql_importance_sampling,
+        backup_actions: int = CQLSettings.offline_backup_actions,
+        **of_sac: Any,
+    ) -> "CQL":
+        """Returns CQL for the actions of `env`; `of_sac` is what `SAC.create` takes.
+
+        Raises:
+            ValueError: a value that cannot work.
+        """
+        settings = CQLSettings(
+            cql_alpha=alpha,
+            cql_learn_alpha=learn_alpha,
+            cql_alpha_lr=alpha_lr,
+            cql_target_gap=target_gap,
+            cql_actions=sampled_actions,
+            cql_importance_sampling=importance_sampling,
+            offline_backup_actions=backup_actions,
+        )
+        settings.check()
+        return cls.from_settings(SAC.create(env, backup_actions=backup_actions, **of_sac), settings)
+
+    @classmethod
+    def from_settings(cls, sac: SAC, settings: CQLSettings, phase: PhaseName = "pretrain") -> "CQL":
+        """Returns CQL over `sac`; online it may have a weight of its own."""
+        alpha = settings.cql_alpha
+        if phase == "online" and settings.online_cql_alpha is not None:
+            alpha = settings.online_cql_alpha
+        return cls(
+            sac=sac,
+            alpha=hyper(alpha),
+            alpha_lr=hyper(settings.cql_alpha_lr),
+            target_gap=hyper(settings.cql_target_gap),
+            sampled_actions=settings.cql_actions,
+            importance_sampling=settings.cql_importance_sampling,
+            learn_alpha=settings.cql_learn_alpha,
+        )
+
+    @classmethod
+    def backups(cls, settings: CQLSettings, of_sac: int) -> int:
+        """Returns a number of its own."""
+        del of_sac
+        return settings.offline_backup_actions
 
     @property
     def discount(self) -> jax.Array:

@@ -5,16 +5,39 @@ take it over; V stays behind where SAC goes on. V and the critics move together,
 the update, and the actor after them (docs/algorithms.md).
 """
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import jax
 from flax import struct
 
 from wsrl_mjx.algos import ensemble, losses, networks
-from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.base import HasActions, PhaseName, descend, hyper, learner
+from wsrl_mjx.algos.checks import choose, require, require_not_negative
 from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
+
+
+@dataclass(frozen=True)
+class IQLSettings:
+    """Settings of IQL."""
+
+    iql_expectile: float = 0.7
+    """Expectile of the target critics' values that IQL's state value regresses on; 0.5 is the mean."""
+    iql_beta: float = 3.0
+    """Inverse temperature of the advantages that weigh IQL's cloning."""
+    iql_extraction: Literal["awr", "ddpg"] = "awr"
+    """How IQL's actor follows its critics: advantage-weighted cloning, or their gradient (DDPG+BC)."""
+    iql_cloning: float = 1.0
+    """Weight of cloning beside the critics' gradient, for ddpg."""
+
+    def check(self) -> None:
+        """Raises ValueError for the first value that cannot work."""
+        require(0.5 <= self.iql_expectile < 1.0, "iql_expectile", "be in [0.5, 1)", self.iql_expectile)
+        require_not_negative("iql_beta", self.iql_beta)
+        require_not_negative("iql_cloning", self.iql_cloning)
+        choose("iql_extraction", self.iql_extraction, ("awr", "ddpg"))
 
 
 class IQLState(struct.PyTreeNode):
@@ -27,12 +50,59 @@ class IQLState(struct.PyTreeNode):
 class IQL(struct.PyTreeNode):
     """Hyper-parameters of IQL, and its methods (contract: `algos.base.Algorithm`)."""
 
+    name: ClassVar[str] = "iql"
+    pretrains: ClassVar[bool] = True
+    fine_tunes: ClassVar[bool] = True
+    needs_returns: ClassVar[bool] = False
+    settings: ClassVar[type | None] = IQLSettings
+
     sac: SAC
     expectile: jax.Array  # of the target critics' values, that V regresses on
     beta: jax.Array  # inverse temperature of the advantages
     cloning: jax.Array  # weight of cloning beside the critics' gradient, for DDPG+BC
     value: networks.Value = struct.field(pytree_node=False)
     extraction: Literal["awr", "ddpg"] = struct.field(pytree_node=False)
+
+    @classmethod
+    def create(
+        cls,
+        env: HasActions,
+        *,
+        expectile: float = IQLSettings.iql_expectile,
+        beta: float = IQLSettings.iql_beta,
+        extraction: Literal["awr", "ddpg"] = IQLSettings.iql_extraction,
+        cloning: float = IQLSettings.iql_cloning,
+        **of_sac: Any,
+    ) -> "IQL":
+        """Returns IQL for the actions of `env`; `of_sac` is what `SAC.create` takes.
+
+        Raises:
+            ValueError: a value that cannot work.
+        """
+        settings = IQLSettings(
+            iql_expectile=expectile, iql_beta=beta, iql_extraction=extraction, iql_cloning=cloning
+        )
+        settings.check()
+        return cls.from_settings(SAC.create(env, **of_sac), settings)
+
+    @classmethod
+    def from_settings(cls, sac: SAC, settings: IQLSettings, phase: PhaseName = "pretrain") -> "IQL":
+        """Returns IQL over `sac`, with V as wide as a critic; both phases have it alike."""
+        del phase
+        return cls(
+            sac=sac,
+            expectile=hyper(settings.iql_expectile),
+            beta=hyper(settings.iql_beta),
+            cloning=hyper(settings.iql_cloning),
+            value=networks.Value(sac.critic.hidden, sac.critic.layer_norm, sac.critic.precision),
+            extraction=settings.iql_extraction,
+        )
+
+    @classmethod
+    def backups(cls, settings: IQLSettings, of_sac: int) -> int:
+        """Returns 1: targets are of V, which sees no action."""
+        del settings, of_sac
+        return 1
 
     @property
     def discount(self) -> jax.Array:

@@ -3,16 +3,69 @@
 Haarnoja et al. 2018 (SAC), Chen et al. 2021 (REDQ), constants and choices: Zhou et al. 2024 (WSRL).
 """
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
 from wsrl_mjx.algos import ensemble, losses, networks
-from wsrl_mjx.algos.base import descend, learner
+from wsrl_mjx.algos.base import HasActions, PhaseName, descend, hyper, learner
+from wsrl_mjx.algos.checks import choose, is_count, require, require_count, require_positive, require_rate
 from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
+
+
+@dataclass(frozen=True)
+class SACSettings:
+    """Networks and constants that pretraining and fine-tuning share."""
+
+    actor_hidden: tuple[int, ...] = (256, 256)
+    critic_hidden: tuple[int, ...] = (256, 256)
+    layer_norm: bool = True
+    actor_squash: bool = True
+    """Squash actions by tanh; without, a Gaussian's samples are clipped, as in the released IQL and BC."""
+    std_mode: networks.StdMode = "state"
+    """Whether the policy's std depends on the state or is one free vector."""
+    precision: networks.Precision = "float32"
+    """Of activations and products between hidden layers; parameters, optimizers, values, densities, targets
+    and losses are float32 either way."""
+    ensemble_size: int = 10
+    target_subset: int = 2
+    """Critics in the minimum of a target, drawn anew for every update."""
+    actor_q: Literal["min", "mean"] = "min"
+    """How the actor's loss reduces the ensemble."""
+    actor_lr: float = 1e-4
+    """The released code moves its actor by zero-gradient Adam steps too, 2.24 times as far: 2.24e-4."""
+    critic_lr: float = 3e-4
+    temperature_lr: float = 1e-4
+    discount: float = 0.99
+    target_rate: float = 0.005
+    """Polyak rate of the target critics, per critic update."""
+    target_entropy: float | None = None
+    """Nats; unset: minus the number of actions."""
+    init_temperature: float = 1.0
+
+    def check(self) -> None:
+        """Raises ValueError for the first value that cannot work."""
+        for name in ("actor_hidden", "critic_hidden"):
+            widths = getattr(self, name)
+            sound = bool(widths) and all(is_count(width) and width >= 1 for width in widths)
+            require(sound, name, "be one or more positive integers", widths)
+        for name in ("ensemble_size", "target_subset"):
+            require_count(name, getattr(self, name))
+        at_most = f"not exceed ensemble_size ({self.ensemble_size})"
+        require(self.target_subset <= self.ensemble_size, "target_subset", at_most, self.target_subset)
+        for name in ("actor_lr", "critic_lr", "temperature_lr"):
+            require_rate(name, getattr(self, name))
+        for name in ("discount", "target_rate"):
+            value = getattr(self, name)
+            require(0.0 < value <= 1.0, name, "be in (0, 1]", value)
+        require_positive("init_temperature", self.init_temperature)
+        choose("std_mode", self.std_mode, ("state", "global"))
+        choose("precision", self.precision, ("float32", "bfloat16"))
+        choose("actor_q", self.actor_q, ("min", "mean"))
 
 
 class SACState(struct.PyTreeNode):
@@ -26,6 +79,12 @@ class SACState(struct.PyTreeNode):
 
 class SAC(struct.PyTreeNode):
     """Hyper-parameters of SAC, and its methods (contract: `algos.base.Algorithm`)."""
+
+    name: ClassVar[str] = "sac"
+    pretrains: ClassVar[bool] = False
+    fine_tunes: ClassVar[bool] = True
+    needs_returns: ClassVar[bool] = False
+    settings: ClassVar[type | None] = None  # SACSettings are every algorithm's
 
     actor_lr: jax.Array
     critic_lr: jax.Array
@@ -43,6 +102,77 @@ class SAC(struct.PyTreeNode):
     actor_q: Literal["min", "mean"] = struct.field(pytree_node=False)  # over all critics
     # Share of behaviour cloning in the actor's loss; None: no such term.
     cloning_weight: jax.Array | None = None
+
+    @classmethod
+    def create(
+        cls,
+        env: HasActions,
+        *,
+        hidden: tuple[int, ...] | None = None,
+        backup_actions: int = 1,
+        entropy_backup: bool = False,
+        cloning_weight: float | None = None,
+        **settings: Any,
+    ) -> "SAC":
+        """Returns SAC for the actions of `env`, by default with the constants of WSRL's paper.
+
+        Args:
+            env: whose `action_size` is read.
+            hidden: widths of the hidden layers of actor and critics alike; short for `actor_hidden` and
+                `critic_hidden`.
+            backup_actions: next actions whose best value backs up a target; 1: no maximum.
+            entropy_backup: whether targets count the entropy too.
+            cloning_weight: share of behaviour cloning in the actor's loss; None: no such term.
+            settings: fields of `SACSettings` by name, such as `ensemble_size` and `discount`.
+
+        Raises:
+            ValueError: a value that cannot work.
+            TypeError: a name that `SACSettings` does not have.
+        """
+        if hidden is not None:
+            settings = {"actor_hidden": hidden, "critic_hidden": hidden} | settings
+        chosen = SACSettings(**settings)
+        chosen.check()
+        require_count("backup_actions", backup_actions)
+        if cloning_weight is not None:
+            require(0.0 <= cloning_weight <= 1.0, "cloning_weight", "be in [0, 1]", cloning_weight)
+        entropy = -env.action_size if chosen.target_entropy is None else chosen.target_entropy
+        return cls(
+            actor_lr=hyper(chosen.actor_lr),
+            critic_lr=hyper(chosen.critic_lr),
+            temperature_lr=hyper(chosen.temperature_lr),
+            discount=hyper(chosen.discount),
+            target_rate=hyper(chosen.target_rate),
+            target_entropy=hyper(entropy),
+            init_temperature=hyper(chosen.init_temperature),
+            actor=networks.Actor(
+                env.action_size,
+                chosen.actor_hidden,
+                chosen.layer_norm,
+                chosen.std_mode,
+                precision=chosen.precision,
+                squash=chosen.actor_squash,
+            ),
+            critic=networks.Critic(chosen.critic_hidden, chosen.layer_norm, chosen.precision),
+            ensemble_size=chosen.ensemble_size,
+            target_subset=chosen.target_subset,
+            backup_actions=backup_actions,
+            entropy_backup=entropy_backup,
+            actor_q=chosen.actor_q,
+            cloning_weight=None if cloning_weight is None else hyper(cloning_weight),
+        )
+
+    @classmethod
+    def from_settings(cls, sac: "SAC", settings: None, phase: PhaseName) -> "SAC":
+        """Returns `sac`."""
+        del settings, phase
+        return sac
+
+    @classmethod
+    def backups(cls, settings: None, of_sac: int) -> int:
+        """Returns `of_sac`."""
+        del settings
+        return of_sac
 
     @property
     def sac(self) -> "SAC":

@@ -1,10 +1,11 @@
 """What algorithms share that are another algorithm with some of its methods replaced."""
 
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import jax
 from flax import struct
 
+from wsrl_mjx.algos.base import HasActions, PhaseName
 from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.types import Key, Metrics, Params, Transition
@@ -13,7 +14,30 @@ from wsrl_mjx.types import Key, Metrics, Params, Transition
 class Variant(struct.PyTreeNode):
     """`base` as it is (contract: `algos.base.Algorithm`); a variant replaces what it does differently."""
 
+    name: ClassVar[str]
+    pretrains: ClassVar[bool]
+    fine_tunes: ClassVar[bool]
+    needs_returns: ClassVar[bool] = False
+    settings: ClassVar[type | None] = None
+
     base: Any  # Algorithm, whose state this one has too
+
+    @classmethod
+    def create(cls, env: HasActions, **of_sac: Any) -> Self:
+        """Returns the algorithm for the actions of `env`; `of_sac` is what `SAC.create` takes."""
+        return cls(SAC.create(env, **of_sac))
+
+    @classmethod
+    def from_settings(cls, sac: SAC, settings: Any, phase: PhaseName) -> Self:
+        """Returns the algorithm over `sac`; one with settings of its own replaces this."""
+        del settings, phase
+        return cls(sac)
+
+    @classmethod
+    def backups(cls, settings: Any, of_sac: int) -> int:
+        """Returns over how many sampled actions targets take the best: as SAC's do."""
+        del settings
+        return of_sac
 
     @property
     def sac(self) -> SAC:

@@ -92,7 +92,7 @@ def check(command: Command) -> DataConfig:
         dataset_seed=command.seed,
         collect_envs=command.num_envs,
     )
-    named_datasets.check(config, command.env)
+    named_datasets.check_available(config, command.env)
     return config
 
 

@@ -92,7 +92,7 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     if not typed.resume:
         config = replace_flat(config, {"preset": resolve_preset(config.preset)})
     validate(config)
-    named_datasets.check(config.data, config.env)
+    named_datasets.check_available(config.data, config.env)
     return replace(command, config=config)
 
 

@@ -38,7 +38,7 @@ class Member(NamedTuple):
         return f"{self.point} seed {self.seed}".strip()
 
 
-def of(config: Config) -> tuple[Member, ...]:
+def members_of(config: Config) -> tuple[Member, ...]:
     """Returns all members, [M]: point by point, and seed by seed within."""
     points = config.points or ("",)
     return tuple(Member(point, seed) for point, seed in itertools.product(points, config.seeds))

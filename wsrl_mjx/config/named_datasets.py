@@ -28,7 +28,7 @@ UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
 Progress = Callable[[int], None]  # called with the number of rows collected so far
 
 
-def check(config: DataConfig, env_name: str) -> None:
+def check_available(config: DataConfig, env_name: str) -> None:
     """Checks that the dataset can be had, before anything is built or compiled.
 
     Raises:
@@ -52,8 +52,8 @@ def check(config: DataConfig, env_name: str) -> None:
             behaviors.load(behaviors.shipped_folder(env_name), level)
 
 
-def check_rows(config: DataConfig, env: Environment, cache_folder: Path) -> None:
-    """Checks what rows there are or will be; a dataset that lies on disk is read, and forgotten.
+def check_contents(config: DataConfig, env: Environment, cache_folder: Path) -> None:
+    """Checks the rows that there are or will be; a dataset that lies on disk is read, and forgotten.
 
     Raises:
         ValueError: see `obtain`; or rollouts too short for a whole failure where a share of them must fail.
@@ -95,7 +95,7 @@ def obtain(
     """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
 
     Raises:
-        ValueError: see `check`, `dataset.load` and `trajectories.with_success_share`.
+        ValueError: see `check_available`, `dataset.load` and `trajectories.with_success_share`.
     """
     whole, origin = _obtain_whole(config, env, cache_folder, on_progress, compiler)
     if config.success_share is None:

@@ -1,14 +1,16 @@
 """The one tree of settings: frozen dataclasses of Python values, printed and saved with every run.
 
-They are checked by `wsrl_mjx.config.validation`; named starting points are in `wsrl_mjx.config.presets`.
+What belongs to one algorithm stands in its file (`wsrl_mjx/algos/`). All are checked by
+`wsrl_mjx.config.validation`; named starting points are in `wsrl_mjx.config.presets`.
 """
 
 import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-OfflineAlgo = Literal["calql", "cql", "iql", "awac", "bc"]
-OnlineAlgo = Literal["sac", "cql", "calql", "iql", "awac", "so2"]
+from wsrl_mjx.algos.registry import ALGORITHMS, AlgorithmSettings, OfflineAlgo, OnlineAlgo
+from wsrl_mjx.algos.sac import SACSettings
+
 WarmupSource = Literal["policy", "random", "data"]
 Origin = Literal["pretrained", "fresh"]
 Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "jsrl", "so2", "awac"]
@@ -49,29 +51,8 @@ class OfflineConfig:
     offline_batch_size: int = 256
     offline_actor_lr: float | None = None
     """The actor's learning rate while pretraining; unset: actor_lr, as online."""
-    cql_alpha: float = 5.0
-    """Weight of the conservative term, or its start where it is learned."""
-    cql_learn_alpha: bool = False
-    """Learn alpha by keeping the gap at cql_target_gap."""
-    cql_alpha_lr: float = 3e-4
-    cql_target_gap: float = 0.8
-    cql_actions: int = 10
-    """Actions from each of three sources: uniform, the policy here, the policy at the next state."""
-    cql_importance_sampling: bool = True
     cloning_weight: float = 0.0
     """Share of behaviour cloning in the pretraining actor's loss; 0 is the paper's CQL and Cal-QL."""
-    offline_backup_actions: int = 10
-    """Next actions whose best value backs up CQL's and Cal-QL's targets, also online; 1: no maximum."""
-    iql_expectile: float = 0.7
-    """Expectile of the target critics' values that IQL's state value regresses on; 0.5 is the mean."""
-    iql_beta: float = 3.0
-    """Inverse temperature of the advantages that weigh IQL's cloning."""
-    awac_beta: float = 1.0
-    """Inverse temperature of the advantages that weigh AWAC's cloning."""
-    iql_extraction: Literal["awr", "ddpg"] = "awr"
-    """How IQL's actor follows its critics: advantage-weighted cloning, or their gradient (DDPG+BC)."""
-    iql_cloning: float = 1.0
-    """Weight of cloning beside the critics' gradient, for ddpg."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +75,6 @@ class OnlineConfig:
     """Next actions whose best value backs up SAC's and AWAC's targets; 1: no maximum."""
     online_algo: OnlineAlgo = "sac"
     """Whose losses fine-tune after the warmup; sac is WSRL."""
-    online_cql_alpha: float | None = None
-    """Weight of the conservative term online, for cql and calql; unset: cql_alpha."""
     warmup_source: WarmupSource = "policy"
     """What fills the buffer before the first update: the pretrained policy, uniformly random actions, or rows
     of the offline data, which take no environment steps."""
@@ -114,41 +93,6 @@ class OnlineConfig:
     """Go on with the pretraining's temperature, not with init_temperature."""
     guide_steps: float = 0.0
     """Mean steps of an episode in which the pretrained policy acts first (JSRL); 0 for none."""
-    so2_noise: float = 0.3
-    """Standard deviation of the noise on SO2's next actions."""
-    so2_noise_limit: float = 0.6
-    """Where that noise is clipped."""
-
-
-@dataclass(frozen=True)
-class AgentConfig:
-    """Networks and constants that pretraining and fine-tuning share."""
-
-    actor_hidden: tuple[int, ...] = (256, 256)
-    critic_hidden: tuple[int, ...] = (256, 256)
-    layer_norm: bool = True
-    actor_squash: bool = True
-    """Squash actions by tanh; without, a Gaussian's samples are clipped, as in the released IQL and BC."""
-    std_mode: Literal["state", "global"] = "state"
-    """Whether the policy's std depends on the state or is one free vector."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of activations and products between hidden layers; parameters, optimizers, values, densities, targets
-    and losses are float32 either way."""
-    ensemble_size: int = 10
-    target_subset: int = 2
-    """Critics in the minimum of a target, drawn anew for every update."""
-    actor_q: Literal["min", "mean"] = "min"
-    """How the actor's loss reduces the ensemble."""
-    actor_lr: float = 1e-4
-    """The released code moves its actor by zero-gradient Adam steps too, 2.24 times as far: 2.24e-4."""
-    critic_lr: float = 3e-4
-    temperature_lr: float = 1e-4
-    discount: float = 0.99
-    target_rate: float = 0.005
-    """Polyak rate of the target critics, per critic update."""
-    target_entropy: float | None = None
-    """Nats; unset: minus the number of actions."""
-    init_temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -196,7 +140,8 @@ class Config:
     data: DataConfig = field(default_factory=DataConfig)
     offline: OfflineConfig = field(default_factory=OfflineConfig)
     online: OnlineConfig = field(default_factory=OnlineConfig)
-    agent: AgentConfig = field(default_factory=AgentConfig)
+    agent: SACSettings = field(default_factory=SACSettings)
+    algorithms: AlgorithmSettings = field(default_factory=AlgorithmSettings)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     @property
@@ -221,13 +166,9 @@ class Config:
         return self.online.offline_share > 0.0 or self.online.retain == "append"
 
     def backup_actions_of(self, algorithm: str) -> int:
-        """Returns over how many sampled actions an algorithm's targets take the best.
-
-        CQL and Cal-QL have a number of their own. IQL's targets are its state values, SO2's are of one action
-        with noise, and BC has none.
-        """
-        own = dict.fromkeys(("cql", "calql"), self.offline.offline_backup_actions)
-        return {**own, "iql": 1, "so2": 1, "bc": 1}.get(algorithm, self.online.backup_actions)
+        """Returns over how many sampled actions an algorithm's targets take the best."""
+        own = self.algorithms.of(algorithm)
+        return ALGORITHMS[algorithm].backups(own, self.online.backup_actions)
 
     @property
     def needs_data(self) -> bool:
@@ -248,6 +189,18 @@ class Config:
     def seeds(self) -> range:
         """The seeds of this experiment."""
         return range(self.seed, self.seed + self.num_seeds)
+
+
+def of_pretraining(config: Config) -> dict[str, Any]:
+    """Returns by name what decides the pretraining, beside its data and seeds.
+
+    Of the algorithms' own settings these are the offline algorithm's. Those named online_... are read
+    by fine-tuning alone.
+    """
+    own = config.algorithms.of(config.offline.offline_algo)
+    own = {} if own is None else flat_fields(own)
+    own = {name: value for name, value in own.items() if not name.startswith("online_")}
+    return flat_fields(config.offline) | flat_fields(config.agent) | own
 
 
 EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is

@@ -3,18 +3,15 @@
 Each message names the field, the value given, and the choices or the limit.
 """
 
-import difflib
 import math
 import typing
-from typing import Any
 
+from wsrl_mjx.algos.checks import choose, is_count
+from wsrl_mjx.algos.registry import ALGORITHMS, names
 from wsrl_mjx.config import grid
 from wsrl_mjx.config.settings import (
-    AgentConfig,
     Config,
     Method,
-    OfflineAlgo,
-    OnlineAlgo,
     Origin,
     WarmupSource,
     flat_fields,
@@ -27,8 +24,7 @@ def validate(config: Config) -> None:
     _check_counts(config)
     _check_rates(config)
     _check_choices(config)
-    _check_ensemble(config.agent)
-    _check_constants_of_algorithms(config)
+    _check_algorithms(config)
     _check_online_data(config)
     _check_guide(config)
     _check_updates(config)
@@ -56,12 +52,8 @@ def _check_counts(config: Config) -> None:
     may_be_zero = {"warmup_steps", "seed", "dataset_seed", "offline_steps", "true_value_states"}
     may_be_zero |= {"max_skipped_updates"}
     for name, value in flat_fields(config).items():
-        if name in ("actor_hidden", "critic_hidden"):
-            if not value or any(not _is_count(width) or width < 1 for width in value):
-                raise ValueError(f"{name} must be one or more positive integers, got {value}")
-            continue
         least = 0 if name in may_be_zero else 1
-        if name in _COUNT_FIELDS and (not _is_count(value) or value < least):
+        if name in _COUNT_FIELDS and (not is_count(value) or value < least):
             kind = "positive" if least else "zero or more"
             raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
     if config.data.dataset_seed >= 2**31:
@@ -76,28 +68,10 @@ def _check_rates(config: Config) -> None:
             raise ValueError(f"{name} must be in [0, 1), got {value}")
         if isinstance(value, float) and name != "utd" and not math.isfinite(value):
             raise ValueError(f"{name} must be finite, got {value}")
-    for name in ("discount", "target_rate"):
-        value = getattr(config.agent, name)
-        if not 0.0 < value <= 1.0:
-            raise ValueError(f"{name} must be in (0, 1], got {value}")
-    algorithms = (config.offline.offline_algo, config.online.online_algo)
-    if "calql" in algorithms and config.agent.discount >= 1.0:
-        raise ValueError("discount must be less than 1 for calql: its returns-to-go bootstrap, got 1.0")
-    if config.agent.init_temperature <= 0.0:
-        raise ValueError(f"init_temperature must be positive, got {config.agent.init_temperature}")
-    for name in ("cql_alpha", "online_cql_alpha"):
-        value = flat_fields(config)[name]
-        if value is not None and value <= 0.0:
-            raise ValueError(f"{name} must be positive, got {value}")
     if not 0.0 <= config.offline.cloning_weight <= 1.0:
         raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
     if config.evaluation.true_value_states and config.agent.discount >= 1.0:
         raise ValueError("true_value_states needs a discount below 1, got 1.0: its sums would not end")
-    if config.online.online_cql_alpha is not None and config.offline.cql_learn_alpha:
-        raise ValueError(
-            f"online_cql_alpha is a fixed weight, got {config.online.online_cql_alpha} with a learned one; "
-            "choose --no-cql-learn-alpha"
-        )
     share = config.data.success_share
     if share is not None and not 0.0 <= share <= 1.0:
         raise ValueError(f"success_share must be in [0, 1], got {share}")
@@ -108,25 +82,22 @@ def _check_rates(config: Config) -> None:
 def _check_choices(config: Config) -> None:
     offline, online = config.offline, config.online
     choose("method", config.method, typing.get_args(Method))
-    choose("offline_algo", offline.offline_algo, typing.get_args(OfflineAlgo))
-    choose("iql_extraction", offline.iql_extraction, ("awr", "ddpg"))
-    choose("online_algo", online.online_algo, typing.get_args(OnlineAlgo))
+    choose("offline_algo", offline.offline_algo, names("pretrain"))
+    choose("online_algo", online.online_algo, names("online"))
     choose("warmup_source", online.warmup_source, typing.get_args(WarmupSource))
     choose("retain", online.retain, ("none", "append"))
     choose("init_actor", online.init_actor, typing.get_args(Origin))
     choose("init_critics", online.init_critics, typing.get_args(Origin))
-    choose("std_mode", config.agent.std_mode, ("state", "global"))
-    choose("precision", config.agent.precision, ("float32", "bfloat16"))
-    choose("actor_q", config.agent.actor_q, ("min", "mean"))
 
 
-def _check_constants_of_algorithms(config: Config) -> None:
-    if not 0.5 <= config.offline.iql_expectile < 1.0:
-        raise ValueError(f"iql_expectile must be in [0.5, 1), got {config.offline.iql_expectile}")
-    for name in ("iql_beta", "awac_beta", "iql_cloning", "so2_noise", "so2_noise_limit"):
-        value = flat_fields(config)[name]
-        if value < 0.0:
-            raise ValueError(f"{name} must not be negative, got {value}")
+def _check_algorithms(config: Config) -> None:
+    """Checks the settings of every algorithm, chosen or not, where they stand."""
+    config.agent.check()
+    for own in config.algorithms.each():
+        own.check()
+    for name in (config.offline.offline_algo, config.online.online_algo):
+        if ALGORITHMS[name].needs_returns and config.agent.discount >= 1.0:
+            raise ValueError(f"discount must be less than 1 for {name}: its returns-to-go bootstrap, got 1.0")
 
 
 def _check_online_data(config: Config) -> None:
@@ -154,13 +125,6 @@ def _check_guide(config: Config) -> None:
         raise ValueError(f"guide_steps must be 0 or at least 1, got {online.guide_steps}")
     if online.guide_steps and not config.offline.offline_steps:
         raise ValueError("guide_steps needs a pretrained policy: offline_steps must not be 0")
-
-
-def _check_ensemble(agent: AgentConfig) -> None:
-    if agent.target_subset > agent.ensemble_size:
-        raise ValueError(
-            f"target_subset must not exceed ensemble_size ({agent.ensemble_size}), got {agent.target_subset}"
-        )
 
 
 def _check_updates(config: Config) -> None:
@@ -228,25 +192,4 @@ def _check_chunks(config: Config) -> None:
         raise ValueError(f"chunk_steps must divide 1000, the first evaluation after the switch, got {chunk}")
 
 
-def choose(field_name: str, value: str, choices: tuple[str, ...]) -> str:
-    """Returns `value` if it is one of `choices`.
-
-    Raises:
-        ValueError: otherwise, with the choices and the nearest of them.
-    """
-    if value in choices:
-        return value
-    near = difflib.get_close_matches(value, choices, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{field_name} must be one of {', '.join(choices)}, got {value!r}{hint}")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-_COUNT_FIELDS = frozenset(
-    name
-    for name, value in flat_fields(Config()).items()
-    if isinstance(value, int) and not isinstance(value, bool)
-)
+_COUNT_FIELDS = frozenset(name for name, value in flat_fields(Config()).items() if is_count(value))

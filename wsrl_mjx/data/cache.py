@@ -12,6 +12,13 @@ import jax
 
 ENVIRONMENT_VARIABLE = "WSRL_MJX_CACHE"
 
+# The sources behind every number of a dataset or a pretraining. What settings say is among the ingredients.
+DECIDES_NUMBERS = (
+    "envs",
+    *("wsrl_mjx/types.py", "wsrl_mjx/keys.py", "wsrl_mjx/algos", "wsrl_mjx/data", "wsrl_mjx/training"),
+    *("wsrl_mjx/config/build.py", "wsrl_mjx/config/grid.py", "wsrl_mjx/config/named_datasets.py"),
+)
+
 
 def default_folder() -> Path:
     """Returns $WSRL_MJX_CACHE, or wsrl_mjx in the user's cache folder."""
@@ -28,11 +35,19 @@ def key_of(ingredients: dict[str, Any]) -> str:
 
 @functools.cache
 def _code() -> str:
-    """Returns a digest of our source and the versions beneath it: an edited loss finds no old result."""
+    return digest_of_code(Path(__file__).parents[2])
+
+
+def digest_of_code(root: Path) -> str:
+    """Returns a digest of the sources under `root` that decide numbers, and of the versions beneath them.
+
+    So an edited loss finds no old result, and an edited plot finds every one.
+    """
     digest = hashlib.sha256()
-    here = Path(__file__).parents[1]
-    for path in sorted([*here.rglob("*.py"), *(here.parent / "envs").rglob("*.py")]):
-        digest.update(path.read_bytes())
+    for part in DECIDES_NUMBERS:
+        found = root / part
+        for path in [found] if found.is_file() else sorted(found.rglob("*.py")):
+            digest.update(path.read_bytes())
     for package in ("jax", "jaxlib", "mujoco-mjx"):
         digest.update(metadata.version(package).encode())
     return digest.hexdigest()

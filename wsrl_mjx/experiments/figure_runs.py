@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import envs as worlds
 from wsrl_mjx.config.assignments import written
 from wsrl_mjx.config.presets import preset_config, resolve_preset
-from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
+from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.config.validation import choose
 from wsrl_mjx.experiments import jobs, warmup_map
 from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP, FigureArm, Times
@@ -181,6 +181,7 @@ def _restartable(env: str) -> bool:
 
 def _pretraining(config: Config) -> tuple[Any, ...]:
     """Returns what decides a pretraining, as `pretrained.identity` does."""
-    data, offline, agent = config.data, config.offline, config.agent
-    backup_actions = config.backup_actions_of(offline.offline_algo)
-    return config.env, config.env_options, data, offline, agent, backup_actions, config.seed, config.num_seeds
+    settings = tuple(of_pretraining(config).items())
+    backup_actions = config.backup_actions_of(config.offline.offline_algo)
+    seeds = config.seed, config.num_seeds
+    return config.env, config.env_options, config.data, settings, backup_actions, seeds

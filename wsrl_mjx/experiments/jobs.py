@@ -56,7 +56,7 @@ class PlannedRun:
             method = str(changes.get("method", "wsrl"))
             config = replace_flat(preset_config(resolve_preset(preset), self.env, method), changes)
             validate(config)
-            named_datasets.check(config.data, config.env)
+            named_datasets.check_available(config.data, config.env)
         except ValueError as error:
             raise ValueError(f"arm {self.name}: {error}") from None
         return Job(self.name, config, self.pretrained)

@@ -115,7 +115,7 @@ def parts(config: Config, axes: list[Axis], at_once: int | None) -> list[Part]:
             chosen = {"points": some_points, "seed": seeds[0], "num_seeds": len(seeds)}
             part = Part(held, replace_flat(config, changes | chosen))
             validate(part.config)
-            named_datasets.check(part.config.data, part.config.env)
+            named_datasets.check_available(part.config.data, part.config.env)
             found.append(part)
     return found
 

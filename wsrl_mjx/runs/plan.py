@@ -58,7 +58,7 @@ def check_memory(
     parts = memory(config, env, recipe, rows_of_data)
     data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
     parts.pop("programs")  # an estimate refuses nobody
-    replay, count = parts["replay"], len(grid.of(config))
+    replay, count = parts["replay"], len(grid.members_of(config))
     # A dataset that is dropped at the switch makes room for the replay buffers.
     online = sum(parts.values()) // devices + data * config.keeps_data
     needed, there = max(online, data + parts["learner"] // devices), device_bytes()
@@ -138,7 +138,7 @@ def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int |
     A dataset of unknown size is left out. "programs" is an estimate (docs/performance.md has it against what
     compiled programs report), the others are exact.
     """
-    count = len(grid.of(config))
+    count = len(grid.members_of(config))
     begun, switched = recipe.shapes("pretrain", count), recipe.shapes("online", count)
     row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
     data = {}
@@ -162,7 +162,7 @@ def _working_memory(config: Config, state: TrainState) -> int:
     rows = config.critics_per_actor * config.online.batch_size
     layer = 4 if agent.precision == "float32" else 2
     each = LAYERS_HELD * layer * rows * agent.ensemble_size * sum(agent.critic_hidden)
-    count, together = len(grid.of(config)), groups.size(state)
+    count, together = len(grid.members_of(config)), groups.size(state)
     copied = 0 if together == count else bytes_of(state) * together // count
     return round(each * together) + copied
 

@@ -122,7 +122,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     kept = Checkpoints(folder)
     meta = kept.meta(index)
     phase, done = meta.get("phase", "pretrain"), meta.get("step", config.offline.offline_steps)
-    all_members = grid.of(config)
+    all_members = grid.members_of(config)
     like = recipe.shapes(phase, len(all_members))
     part = recipe.pretrain if phase == "pretrain" else recipe.online
     actor_of = lambda tree: part.algorithm.hand_over(tree[0].agent).actor.params

@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from envs.base import Environment
+from wsrl_mjx.algos import registry
 from wsrl_mjx.config import named_datasets
-from wsrl_mjx.config.settings import Config
+from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.data import cache, held_out
 from wsrl_mjx.runs.checkpoint import Checkpoints, DamagedError
 from wsrl_mjx.types import Transition
@@ -24,8 +24,7 @@ def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any
             "data": named_datasets.identity(config.data, env, cache_dir),
             "held_out": [held_out.SHARE, held_out.MEASURED_ROWS],
             "reward": [config.data.reward_scale, config.data.reward_bias],
-            "offline": asdict(config.offline),
-            "agent": asdict(config.agent),
+            "settings": of_pretraining(config),
             "backup_actions": config.backup_actions_of(config.offline.offline_algo),
             "seeds": [config.seed, config.num_seeds],
             "points": config.points,
@@ -114,9 +113,18 @@ def check(source: Path | None, wanted: dict[str, Any]) -> None:
 
 
 def _with_new_settings(identity: dict[str, Any]) -> dict[str, Any]:
-    """Returns an identity with the defaults of settings that did not exist when it was written."""
-    defaults = as_json({"offline": asdict(Config().offline), "agent": asdict(Config().agent)})
-    return identity | {name: values | identity[name] for name, values in defaults.items()}
+    """Returns an identity of any version as this one writes it.
+
+    Settings that did not exist then have their defaults. Earlier versions kept the settings in two parts,
+    "offline" and "agent", and those of every algorithm, whichever pretrained; these are left out.
+    """
+    others = {name: value for name, value in identity.items() if name not in ("offline", "agent", "settings")}
+    kept = {name: value for part in identity.keys() - others.keys() for name, value in identity[part].items()}
+    algorithm = kept.get("offline_algo")
+    known = {"offline_algo": algorithm} if algorithm in registry.names("pretrain") else {}
+    wanted = of_pretraining(replace_flat(Config(), known))
+    unread = flat_fields(Config()).keys() - wanted.keys()
+    return others | {"settings": as_json(wanted) | {k: v for k, v in kept.items() if k not in unread}}
 
 
 def keep(folders: list[Path], wanted: dict[str, Any], found: Found) -> None:

@@ -58,10 +58,10 @@ class Setup:
                 f"true_value_states must be 0 for {env.name}, which cannot be restarted from what was "
                 f"observed, got {states}"
             )
-        members = grid.of(config)
+        members = grid.members_of(config)
         placement = Placement.over(options.devices, len(members))
         if not options.resume:
-            named_datasets.check_rows(config.data, env, options.cache_dir)
+            named_datasets.check_contents(config.data, env, options.cache_dir)
         rows = named_datasets.count_rows(config.data, env, options.cache_dir)
         recipe = build.side_by_side(config, env)
         plan.check_memory(config, env, recipe, rows, options.devices)

@@ -3,11 +3,11 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import struct
 
 from wsrl_mjx.algos.base import learner
-from wsrl_mjx.algos.sac import SAC, SACState
-from wsrl_mjx.algos.so2 import SO2
+from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.types import Learner
 
 
@@ -24,9 +24,13 @@ class HandOver(struct.PyTreeNode):
     temperature: bool = struct.field(pytree_node=False, default=True)
 
     def needs_fresh(self, offline: Any, online: Any) -> bool:
-        """Returns whether `apply` asks for a fresh agent of `online`."""
+        """Returns whether `apply` asks for a fresh agent of `online`.
+
+        It does where something starts afresh, or where `online` keeps more than SAC does and it is not what
+        pretrained.
+        """
         everything = self.actor and self.critics and self.temperature
-        return not everything or not isinstance(online, (SAC, SO2, type(offline)))
+        return not everything or not (isinstance(online, type(offline)) or _has_state_of_sac(online))
 
     def apply(self, offline: Any, online: Any, pretrained: Any, fresh: Any) -> Any:
         """Returns the agent that fine-tuning begins with.
@@ -49,6 +53,13 @@ class HandOver(struct.PyTreeNode):
         same_kind = fresh is None or jax.tree.structure(fresh) == jax.tree.structure(pretrained)
         agent = online.take_over(pretrained if same_kind and self.critics else fresh, sac)
         return agent if self.optimizers else _with_fresh_optimizers(agent)
+
+
+def _has_state_of_sac(algorithm: Any) -> bool:
+    """Returns whether an algorithm keeps what SAC keeps and nothing else; no network is made to find out."""
+    one = jnp.zeros(1)
+    state = jax.eval_shape(algorithm.init, jax.random.key(0), one, one)
+    return isinstance(state, SACState)
 
 
 def _with_fresh_optimizers(agent: Any) -> Any:

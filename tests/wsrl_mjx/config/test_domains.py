@@ -32,9 +32,9 @@ def test_locomotion_is_the_preset_itself(preset: str) -> None:
 
 def test_a_dataset_of_another_family_is_refused() -> None:
     with pytest.raises(ValueError, match="dataset must be one of diverse, play, random, got 'medium'"):
-        named_datasets.check(DataConfig(dataset="medium"), "pointmaze-large")
+        named_datasets.check_available(DataConfig(dataset="medium"), "pointmaze-large")
     with pytest.raises(ValueError, match=r"dataset must be one of medium, random, .*got 'play'"):
-        named_datasets.check(DataConfig(dataset="play"), "hopper")
+        named_datasets.check_available(DataConfig(dataset="play"), "hopper")
 
 
 @pytest.mark.parametrize("name", ["brax:inverted_pendulum", "ant-direction"])

@@ -21,7 +21,7 @@ def settings(**changes: Any) -> Config:
 
 
 def test_members_are_every_point_with_every_seed() -> None:
-    found = grid.of(settings(points=POINTS, seed=4, num_seeds=2))
+    found = grid.members_of(settings(points=POINTS, seed=4, num_seeds=2))
     assert [(m.point, m.seed) for m in found] == [
         (POINTS[0], 4),
         (POINTS[0], 5),
@@ -29,7 +29,7 @@ def test_members_are_every_point_with_every_seed() -> None:
         (POINTS[1], 5),
     ]
     assert found[0].label == "actor_lr=1e-4,cql_alpha=2 seed 4"
-    assert [m.label for m in grid.of(settings(num_seeds=2))] == ["seed 0", "seed 1"]
+    assert [m.label for m in grid.members_of(settings(num_seeds=2))] == ["seed 0", "seed 1"]
 
 
 def test_a_point_has_the_settings_of_a_run_of_its_own() -> None:

@@ -70,12 +70,12 @@ def test_a_mixture_has_equal_shares_in_order(tmp_path: Path, shipped: Path) -> N
 
 
 def test_a_behavior_that_is_not_there_is_answered_by_those_that_are(shipped: Path) -> None:
-    named_datasets.check(DataConfig(dataset="expert"), "line")
+    named_datasets.check_available(DataConfig(dataset="expert"), "line")
     (shipped / "expert.json").unlink()
     with pytest.raises(
         ValueError, match=r"behavior 'expert' is not in behaviors; choose one of \['medium'\]"
     ):
-        named_datasets.check(DataConfig(dataset="expert"), "line")
+        named_datasets.check_available(DataConfig(dataset="expert"), "line")
 
 
 def test_a_folder_is_read_from_disk_and_checked(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_folder_is_read_from_disk_and_checked(tmp_path: Path) -> None:
     assert named_datasets.identity(config, ENV, tmp_path) == {"digest": made.card["digest"], "seed": 0}
     (tmp_path / "mine" / "transitions.npz").unlink()
     with pytest.raises(ValueError, match=r"transitions.npz is missing"):
-        named_datasets.check_rows(config, ENV, tmp_path)
+        named_datasets.check_contents(config, ENV, tmp_path)
 
 
 def test_a_behavior_comes_back_as_it_was_saved(shipped: Path) -> None:
@@ -129,9 +129,9 @@ def test_rollouts_too_short_for_a_failure_are_refused(tmp_path: Path) -> None:
     env = envs.make("pointmaze-umaze")  # 100 steps
     config = DataConfig(dataset="diverse", dataset_size=990, collect_envs=10, success_share=0.5)
     with pytest.raises(ValueError, match=r"success_share 0\.5 needs whole failures, of 100 steps .* 99 rows"):
-        named_datasets.check_rows(config, env, tmp_path)
-    named_datasets.check_rows(replace(config, dataset_size=1000), env, tmp_path)
-    named_datasets.check_rows(replace(config, success_share=1.0), env, tmp_path)
+        named_datasets.check_contents(config, env, tmp_path)
+    named_datasets.check_contents(replace(config, dataset_size=1000), env, tmp_path)
+    named_datasets.check_contents(replace(config, success_share=1.0), env, tmp_path)
 
 
 def test_another_seed_is_another_dataset_on_disk_too(tmp_path: Path) -> None:
@@ -144,6 +144,6 @@ def test_another_seed_is_another_dataset_on_disk_too(tmp_path: Path) -> None:
 
 
 def test_a_share_of_successes_needs_a_world_of_success() -> None:
-    named_datasets.check(DataConfig(dataset="play", success_share=0.1), "pointmaze-umaze")
+    named_datasets.check_available(DataConfig(dataset="play", success_share=0.1), "pointmaze-umaze")
     with pytest.raises(ValueError, match="success_share needs a world whose episodes succeed or fail"):
-        named_datasets.check(DataConfig(dataset="medium", success_share=0.1), "hopper")
+        named_datasets.check_available(DataConfig(dataset="medium", success_share=0.1), "hopper")

@@ -106,7 +106,7 @@ def test_the_paper_preset_is_the_paper() -> None:
             {"warmup_source": "data", "warmup_steps": 1001, "num_envs": 2},
             r"warmup_steps must be a multiple of num_envs \(2\) for warmup_source data, got 1001",
         ),
-        ({"offline_algo": "cqll"}, "one of calql, cql, iql, awac, bc, got 'cqll'; did you mean 'cql'"),
+        ({"offline_algo": "cqll"}, "one of cql, calql, iql, awac, bc, got 'cqll'; did you mean 'cql'"),
         ({"std_mode": "exp"}, "std_mode must be one of state, global, got 'exp'"),
         ({"actor_q": "max"}, "actor_q must be one of min, mean, got 'max'"),
     ],

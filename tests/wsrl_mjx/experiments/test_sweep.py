@@ -57,7 +57,7 @@ def test_real_valued_settings_go_side_by_side_and_the_others_one_after_another()
     found = parts("actor_lr=1e-4,3e-4", "warmup_steps=0,5000", num_seeds=4)
     points = ("actor_lr=1e-4", "actor_lr=3e-4")
     assert [(p.config.online.warmup_steps, p.config.points) for p in found] == [(0, points), (5000, points)]
-    assert all(len(grid.of(p.config)) == 8 for p in found)
+    assert all(len(grid.members_of(p.config)) == 8 for p in found)
     assert [p.label(points[1]) for p in found] == [
         "warmup_steps=0,actor_lr=3e-4",
         "warmup_steps=5000,actor_lr=3e-4",
@@ -73,7 +73,7 @@ def test_shapes_need_programs_of_their_own() -> None:
 
 def test_all_points_of_a_grid_are_there_once() -> None:
     found = parts("actor_lr=1e-4,2e-4,3e-4", "cql_alpha=1,5", "utd=1,4", num_seeds=3, at_once=4)
-    members_ = [(p.label(m.point), m.seed) for p in found for m in grid.of(p.config)]
+    members_ = [(p.label(m.point), m.seed) for p in found for m in grid.members_of(p.config)]
     assert len(members_) == len(set(members_)) == 3 * 2 * 2 * 3
 
 

@@ -360,7 +360,7 @@ def test_arms_share_a_named_pretraining(straight: Watched, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "difference"),
     [
-        ({"cql_alpha": 1.0}, "offline.cql_alpha: it has 5.0, now 1.0"),
+        ({"cql_alpha": 1.0}, "settings.cql_alpha: it has 5.0, now 1.0"),
         ({"seed": 5}, r"seeds: it has \[0, 2\], now \[5, 2\]"),
         ({"reward_scale": 2.0}, r"reward: it has \[1.0, 0.0\], now \[2.0, 0.0\]"),
     ],
