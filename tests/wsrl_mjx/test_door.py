@@ -247,7 +247,7 @@ def test_it_gives_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.Monke
 
     whole = wsrl.collect(LINE, wsrl.behavior(LINE, "random"), 200, num_envs=4, seed=config.data.dataset_seed)
     train, _ = held_out.split(whole.rows, config.data.dataset_seed)
-    offline, online = build.make_offline(config, 1), build.make_online(config, 1)
+    offline, online = build.make_offline(config, LINE), build.make_online(config, LINE)
     pretrained = wsrl.pretrain(
         offline, wsrl.Dataset(train, whole.card), run._keys(), steps=OFFLINE, batch_size=8, report_every=10
     )
