@@ -35,6 +35,16 @@ class Algorithm(Protocol):
     settings: ClassVar[type | None]  # the dataclass of what is its own to set; None: nothing is
 
     @classmethod
+    def create(cls, env: HasActions, **constants: Any) -> Self:
+        """Returns the algorithm for the actions of `env`, by default with the constants of the paper preset.
+
+        Raises:
+            ValueError: a value that cannot work.
+            TypeError: a name that neither the algorithm nor `SAC.create` knows.
+        """
+        ...
+
+    @classmethod
     def from_settings(cls, sac: Any, settings: Any, phase: PhaseName) -> Self:
         """Returns the algorithm over `sac`, a `SAC`, with its own `settings` as they are in `phase`."""
         ...

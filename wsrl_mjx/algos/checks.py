@@ -1,6 +1,7 @@
 """Checks of what a person chooses: each message names the setting, its value, and what it may be."""
 
 import difflib
+import math
 from typing import Any
 
 
@@ -15,19 +16,30 @@ def require_count(name: str, value: Any) -> None:
     require(is_count(value) and value >= 1, name, "be an integer, positive", value)
 
 
+def require_widths(name: str, value: tuple[int, ...]) -> None:
+    """Raises ValueError unless `value` names the widths of one or more layers."""
+    sound = bool(value) and all(is_count(width) and width >= 1 for width in value)
+    require(sound, name, "be one or more positive integers", value)
+
+
 def require_rate(name: str, value: float) -> None:
     """Raises ValueError unless a learning rate is in [0, 1)."""
     require(0.0 <= value < 1.0, name, "be in [0, 1)", value)
 
 
+def require_finite(name: str, value: float) -> None:
+    """Raises ValueError unless `value` is a finite number."""
+    require(math.isfinite(value), name, "be finite", value)
+
+
 def require_positive(name: str, value: float) -> None:
     """Raises ValueError unless `value` is positive and finite."""
-    require(0.0 < value < float("inf"), name, "be positive", value)
+    require(0.0 < value < math.inf, name, "be positive", value)
 
 
 def require_not_negative(name: str, value: float) -> None:
     """Raises ValueError unless `value` is zero or more, and finite."""
-    require(0.0 <= value < float("inf"), name, "not be negative", value)
+    require(0.0 <= value < math.inf, name, "not be negative", value)
 
 
 def is_count(value: Any) -> bool:

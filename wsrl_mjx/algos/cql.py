@@ -14,7 +14,7 @@ from flax import struct
 
 from wsrl_mjx.algos import ensemble, losses
 from wsrl_mjx.algos.base import HasActions, PhaseName, descend, hyper, learner
-from wsrl_mjx.algos.checks import require_count, require_positive, require_rate
+from wsrl_mjx.algos.checks import require_count, require_finite, require_positive, require_rate
 from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.algos.sac import SAC, SACState
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
@@ -42,6 +42,7 @@ class CQLSettings:
         """Raises ValueError for the first value that cannot work."""
         require_positive("cql_alpha", self.cql_alpha)
         require_rate("cql_alpha_lr", self.cql_alpha_lr)
+        require_finite("cql_target_gap", self.cql_target_gap)
         require_count("cql_actions", self.cql_actions)
         require_count("offline_backup_actions", self.offline_backup_actions)
         if self.online_cql_alpha is None:

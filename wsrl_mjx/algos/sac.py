@@ -10,9 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from wsrl_mjx.algos import ensemble, losses, networks
+from wsrl_mjx.algos import checks, ensemble, losses, networks
 from wsrl_mjx.algos.base import HasActions, PhaseName, descend, hyper, learner
-from wsrl_mjx.algos.checks import choose, is_count, require, require_count, require_positive, require_rate
 from wsrl_mjx.algos.distributions import ActionDistribution
 from wsrl_mjx.types import Average, Key, Learner, Metrics, Params, Transition
 
@@ -50,22 +49,22 @@ class SACSettings:
     def check(self) -> None:
         """Raises ValueError for the first value that cannot work."""
         for name in ("actor_hidden", "critic_hidden"):
-            widths = getattr(self, name)
-            sound = bool(widths) and all(is_count(width) and width >= 1 for width in widths)
-            require(sound, name, "be one or more positive integers", widths)
+            checks.require_widths(name, getattr(self, name))
         for name in ("ensemble_size", "target_subset"):
-            require_count(name, getattr(self, name))
+            checks.require_count(name, getattr(self, name))
         at_most = f"not exceed ensemble_size ({self.ensemble_size})"
-        require(self.target_subset <= self.ensemble_size, "target_subset", at_most, self.target_subset)
+        checks.require(self.target_subset <= self.ensemble_size, "target_subset", at_most, self.target_subset)
         for name in ("actor_lr", "critic_lr", "temperature_lr"):
-            require_rate(name, getattr(self, name))
+            checks.require_rate(name, getattr(self, name))
         for name in ("discount", "target_rate"):
             value = getattr(self, name)
-            require(0.0 < value <= 1.0, name, "be in (0, 1]", value)
-        require_positive("init_temperature", self.init_temperature)
-        choose("std_mode", self.std_mode, ("state", "global"))
-        choose("precision", self.precision, ("float32", "bfloat16"))
-        choose("actor_q", self.actor_q, ("min", "mean"))
+            checks.require(0.0 < value <= 1.0, name, "be in (0, 1]", value)
+        checks.require_positive("init_temperature", self.init_temperature)
+        if self.target_entropy is not None:
+            checks.require_finite("target_entropy", self.target_entropy)
+        checks.choose("std_mode", self.std_mode, ("state", "global"))
+        checks.choose("precision", self.precision, ("float32", "bfloat16"))
+        checks.choose("actor_q", self.actor_q, ("min", "mean"))
 
 
 class SACState(struct.PyTreeNode):
@@ -133,9 +132,9 @@ class SAC(struct.PyTreeNode):
             settings = {"actor_hidden": hidden, "critic_hidden": hidden} | settings
         chosen = SACSettings(**settings)
         chosen.check()
-        require_count("backup_actions", backup_actions)
+        checks.require_count("backup_actions", backup_actions)
         if cloning_weight is not None:
-            require(0.0 <= cloning_weight <= 1.0, "cloning_weight", "be in [0, 1]", cloning_weight)
+            checks.require(0.0 <= cloning_weight <= 1.0, "cloning_weight", "be in [0, 1]", cloning_weight)
         entropy = -env.action_size if chosen.target_entropy is None else chosen.target_entropy
         return cls(
             actor_lr=hyper(chosen.actor_lr),
