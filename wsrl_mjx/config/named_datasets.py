@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,79 +53,90 @@ def check_available(config: DataConfig, env_name: str) -> None:
             behaviors.load(behaviors.shipped_folder(env_name), level)
 
 
-def check_contents(config: DataConfig, env: Environment, cache_folder: Path) -> None:
-    """Checks the rows that there are or will be; a dataset that lies on disk is read, and forgotten.
-
-    Raises:
-        ValueError: see `obtain`; or rollouts too short for a whole failure where a share of them must fail.
-    """
-    if _folder_on_disk(config, env, cache_folder) is not None:
-        obtain(config, env, cache_folder, lambda rows: None)
-        return
-    rows = config.dataset_size // config.collect_envs
-    if config.success_share not in (None, 1.0) and rows < env.time_limit:
-        raise ValueError(
-            f"success_share {config.success_share} needs whole failures, of {env.time_limit} steps in "
-            f"{env.name!r}; dataset_size {config.dataset_size} over collect_envs {config.collect_envs} gives "
-            f"each environment {rows} rows"
-        )
-
-
-def count_rows(config: DataConfig, env: Environment, cache_folder: Path) -> int | None:
-    """Returns how many rows the dataset has or will have, at most, without reading them.
-
-    A dataset on disk has as many as its card says, whatever size is asked for; None where no card says it.
-    A share of successes leaves some of them out.
-    """
-    on_disk = _folder_on_disk(config, env, cache_folder)
-    return config.dataset_size if on_disk is None else _card_of(on_disk).get("transitions")
-
-
 def replay_folder(cache_folder: Path, env_name: str) -> Path:
     """Returns where `scripts/train_behavior.py --save-replay` leaves the medium-replay dataset."""
     return cache_folder / "datasets" / f"{env_name}-medium-replay"
 
 
-def obtain(
-    config: DataConfig,
-    env: Environment,
-    cache_folder: Path,
-    on_progress: Progress,
-    compiler: Compiler = JUST_IN_TIME,
-) -> tuple[Dataset, str]:
-    """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
+@dataclass(frozen=True)
+class NamedDataset:
+    """The dataset that the settings name, in a world; nothing of it is read yet.
 
-    Raises:
-        ValueError: see `check_available`, `dataset.load` and `trajectories.with_success_share`.
+    Attributes:
+        folder: where it lies on disk; None where it is rolled out, or kept in the cache.
+        identity: everything that decides the rows: a digest where they are on disk, else what makes them.
+        count: rows that it has or will have, at most; None where no card says it. A dataset on disk has as
+            many as its card says, whatever size is asked for; a share of successes leaves some out.
     """
-    whole, origin = _obtain_whole(config, env, cache_folder, on_progress, compiler)
-    if config.success_share is None:
-        return whole, origin
-    rows = trajectories.with_success_share(
-        whole.rows, config.success_share, env.time_limit, config.dataset_seed
-    )
-    known = whole.card
-    card = dataset.make_card(env, rows, known["name"], known.get("policies", []), known.get("seed", 0))
-    return Dataset(rows, card), f"{origin}, thinned to a share of successes of {card['return_mean']:.3g}"
+
+    config: DataConfig
+    env: Environment
+    cache_folder: Path
+    folder: Path | None
+    identity: dict[str, Any]
+    count: int | None
+
+    def check(self) -> None:
+        """Checks what rows there are or will be; a dataset that lies on disk is read, and forgotten.
+
+        Raises:
+            ValueError: see `obtain`; or rollouts too short for a whole failure where a share must fail.
+        """
+        if self.folder is not None:
+            self.obtain(lambda rows: None)
+            return
+        config, env = self.config, self.env
+        rows = config.dataset_size // config.collect_envs
+        if config.success_share not in (None, 1.0) and rows < env.time_limit:
+            raise ValueError(
+                f"success_share {config.success_share} needs whole failures, of {env.time_limit} steps in "
+                f"{env.name!r}; dataset_size {config.dataset_size} over collect_envs {config.collect_envs} "
+                f"gives each environment {rows} rows"
+            )
+
+    def obtain(self, on_progress: Progress, compiler: Compiler = JUST_IN_TIME) -> tuple[Dataset, str]:
+        """Returns the dataset and a word on where it comes from: a folder, the cache, or fresh rollouts.
+
+        Raises:
+            ValueError: see `check_available`, `dataset.load` and `trajectories.with_success_share`.
+        """
+        whole, origin = self._obtain_whole(on_progress, compiler)
+        share, seed = self.config.success_share, self.config.dataset_seed
+        if share is None:
+            return whole, origin
+        rows = trajectories.with_success_share(whole.rows, share, self.env.time_limit, seed)
+        known = whole.card
+        policies, made_with = known.get("policies", []), known.get("seed", 0)
+        card = dataset.make_card(self.env, rows, known["name"], policies, made_with)
+        return Dataset(rows, card), f"{origin}, thinned to a share of successes of {card['return_mean']:.3g}"
+
+    def _obtain_whole(self, on_progress: Progress, compiler: Compiler) -> tuple[Dataset, str]:
+        config, env = self.config, self.env
+        if config.dataset == "medium-replay":
+            return _medium_replay(env, self.cache_folder), "the run that made medium"
+        if self.folder is not None:
+            return dataset.load(self.folder, env, config.allow_other_env), config.dataset
+        key = cache.key_of(_identity_whole(config, env, None))
+        folder = self.cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
+        if (folder / "card.json").is_file():
+            return dataset.load(folder, env), "the cache"
+        made = roll_out(config, env, on_progress, compiler)
+        try:
+            dataset.save(folder, made)
+        except OSError as error:  # without room it is rolled out again by the next run
+            return made, f"fresh rollouts, which could not be kept ({files.in_words(error)})"
+        return made, "fresh rollouts"
 
 
-def _obtain_whole(
-    config: DataConfig, env: Environment, cache_folder: Path, on_progress: Progress, compiler: Compiler
-) -> tuple[Dataset, str]:
-    if _is_folder(config):
-        return dataset.load(Path(config.dataset), env, config.allow_other_env), config.dataset
+def resolve(config: DataConfig, env: Environment, cache_folder: Path) -> NamedDataset:
+    """Finds out where the dataset is or will come from, and what decides it, once for a run."""
+    folder = Path(config.dataset) if _is_folder(config) else None
     if config.dataset == "medium-replay":
-        return _medium_replay(env, cache_folder), "the run that made medium"
-    key = cache.key_of(_identity_whole(config, env, cache_folder))
-    folder = cache_folder / "datasets" / f"{env.name}-{config.dataset}-{key}"
-    if (folder / "card.json").is_file():
-        return dataset.load(folder, env), "the cache"
-    made = roll_out(config, env, on_progress, compiler)
-    try:
-        dataset.save(folder, made)
-    except OSError as error:  # without room it is rolled out again by the next run
-        return made, f"fresh rollouts, which could not be kept ({files.in_words(error)})"
-    return made, "fresh rollouts"
+        folder = replay_folder(cache_folder, env.name)
+    count = config.dataset_size if folder is None else _card_of(folder).get("transitions")
+    thinned = {} if config.success_share is None else {"success_share": config.success_share}
+    identity = thinned | _identity_whole(config, env, folder)
+    return NamedDataset(config, env, cache_folder, folder, identity, count)
 
 
 def roll_out(
@@ -170,14 +182,7 @@ def _how_to_make_replay(env_name: str) -> str:
     )
 
 
-def identity(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
-    """Returns everything that decides the rows: a digest where they are on disk, else what makes them."""
-    thinned = {} if config.success_share is None else {"success_share": config.success_share}
-    return thinned | _identity_whole(config, env, cache_folder)
-
-
-def _identity_whole(config: DataConfig, env: Environment, cache_folder: Path) -> dict[str, Any]:
-    on_disk = _folder_on_disk(config, env, cache_folder)
+def _identity_whole(config: DataConfig, env: Environment, on_disk: Path | None) -> dict[str, Any]:
     if on_disk is not None:
         # The seed decides which rows are held out, and which a share of successes leaves out.
         return {"digest": _card_of(on_disk).get("digest"), "seed": config.dataset_seed}
@@ -207,9 +212,3 @@ def _card_of(folder: Path) -> dict[str, Any]:
     """Returns the card of a dataset on disk; an empty one where the dataset is gone, as after a resume."""
     card = folder / "card.json"
     return json.loads(card.read_text()) if card.is_file() else {}
-
-
-def _folder_on_disk(config: DataConfig, env: Environment, cache_folder: Path) -> Path | None:
-    if _is_folder(config):
-        return Path(config.dataset)
-    return replay_folder(cache_folder, env.name) if config.dataset == "medium-replay" else None

@@ -128,7 +128,7 @@ def members_at_once(config: Config, axes: list[Axis], cache_dir: Path, host_coun
     """
     whole = parts(config, axes, None)
     env = envs.make_from_text(config.env, config.env_options)
-    rows = [named_datasets.count_rows(part.config.data, env, cache_dir) for part in whole]
+    rows = [named_datasets.resolve(part.config.data, env, cache_dir).count for part in whole]
     held = min(plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True))
     return min(held, -(-sum(_members(part.config) for part in whole) // host_count))
 

@@ -3,7 +3,6 @@
 import jax
 
 from wsrl_mjx.analysis.text import size
-from wsrl_mjx.config import named_datasets
 from wsrl_mjx.data import dataset, held_out
 from wsrl_mjx.runs import plan, signals
 from wsrl_mjx.runs.console import Console
@@ -38,9 +37,7 @@ class OfflineData:
         began, transform = record.clock(), setup.recipe.shared.reward_transform
         with self._console.progress("data", config.data.dataset_size, 0, "transitions") as progress:
             report = signals.checked(progress.advance_to)
-            found, origin = named_datasets.obtain(
-                config.data, setup.env, setup.options.cache_dir, report, self._compiler
-            )
+            found, origin = setup.data.obtain(report, self._compiler)
         digest = found.card["digest"]
         if record.dataset_digest not in ("", digest):
             raise ValueError(

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from envs.base import Environment
 from wsrl_mjx.algos import registry
-from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.data import cache, held_out
 from wsrl_mjx.runs.checkpoint import Checkpoints, DamagedError
@@ -16,12 +15,18 @@ from wsrl_mjx.types import Transition
 FOLDER = "pretrained"  # inside a run folder, and inside the cache
 
 
-def identity(config: Config, env: Environment, cache_dir: Path) -> dict[str, Any]:
-    """Returns everything that decides the pretrained state, as JSON would give it back."""
+def identity(config: Config, env: Environment, data: dict[str, Any]) -> dict[str, Any]:
+    """Returns everything that decides the pretrained state, as JSON would give it back.
+
+    Args:
+        config: of the run.
+        env: that it is in.
+        data: identity of its dataset.
+    """
     return as_json(
         {
             "env": env.fingerprint(),
-            "data": named_datasets.identity(config.data, env, cache_dir),
+            "data": data,
             "held_out": [held_out.SHARE, held_out.MEASURED_ROWS],
             "reward": [config.data.reward_scale, config.data.reward_bias],
             "settings": of_pretraining(config),

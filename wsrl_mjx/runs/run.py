@@ -73,7 +73,7 @@ class Run:
             OSError: the folder is gone, or cannot be written any more.
         """
         setup = self.setup
-        plan.show(self.console, self.config, setup.env, setup.recipe, setup.rows_of_data)
+        plan.show(self.console, self.config, setup.env, setup.recipe, setup.data.count)
         with lock.held(self.folder.path):
             if self.options.resume:
                 self.folder.settle(settings_of(self.config))

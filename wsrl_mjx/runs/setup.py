@@ -7,6 +7,7 @@ from typing import Any
 from envs.base import Environment
 from wsrl_mjx.config import build, grid, named_datasets
 from wsrl_mjx.config.grid import Member
+from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.runs import plan, pretrained
 from wsrl_mjx.runs.run_folder import RunFolder
@@ -31,7 +32,7 @@ class Setup:
 
     Attributes:
         members: every learner of the run, [M].
-        rows_of_data: rows of the offline dataset; None where nobody knows it yet.
+        data: the offline dataset that the settings name.
         identity: of the pretraining; see `pretrained.identity`.
     """
 
@@ -41,7 +42,7 @@ class Setup:
     members: tuple[Member, ...]
     placement: Placement
     recipe: Recipe
-    rows_of_data: int | None
+    data: NamedDataset
     identity: dict[str, Any]
 
     @classmethod
@@ -60,15 +61,15 @@ class Setup:
             )
         members = grid.members_of(config)
         placement = Placement.over(options.devices, len(members))
+        data = named_datasets.resolve(config.data, env, options.cache_dir)
         if not options.resume:
-            named_datasets.check_contents(config.data, env, options.cache_dir)
-        rows = named_datasets.count_rows(config.data, env, options.cache_dir)
+            data.check()
         recipe = build.side_by_side(config, env)
-        plan.check_memory(config, env, recipe, rows, options.devices)
-        identity = pretrained.identity(config, env, options.cache_dir)
+        plan.check_memory(config, env, recipe, data.count, options.devices)
+        identity = pretrained.identity(config, env, data.identity)
         if not options.resume:
             pretrained.check(options.pretrained, identity)
-        return cls(config, options, env, members, placement, recipe, rows, identity)
+        return cls(config, options, env, members, placement, recipe, data, identity)
 
 
 def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:

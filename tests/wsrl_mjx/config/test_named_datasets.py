@@ -13,6 +13,7 @@ from probe_envs import Line, probe
 import envs
 from wsrl_mjx.algos.networks import Actor
 from wsrl_mjx.config import named_datasets
+from wsrl_mjx.config.named_datasets import resolve
 from wsrl_mjx.config.settings import DataConfig
 from wsrl_mjx.data import behaviors, cache, dataset
 
@@ -33,7 +34,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def obtain(config: DataConfig, place: Path) -> tuple[dataset.Dataset, str]:
-    return named_datasets.obtain(config, ENV, place, lambda rows: None)
+    return resolve(config, ENV, place).obtain(lambda rows: None)
 
 
 def test_rollouts_are_made_once_and_then_read(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_another_seed_or_size_is_another_dataset(tmp_path: Path, shipped: Path) 
     ]
     plain = {"dataset": "random", "dataset_size": 40, "collect_envs": 4}
     configs = [DataConfig(**(plain | change)) for change in changes]
-    keys = {cache.key_of(named_datasets.identity(config, ENV, tmp_path)) for config in configs}
+    keys = {cache.key_of(resolve(config, ENV, tmp_path).identity) for config in configs}
     assert len(keys) == len(changes)
 
 
@@ -84,10 +85,13 @@ def test_a_folder_is_read_from_disk_and_checked(tmp_path: Path) -> None:
     config = DataConfig(dataset=str(tmp_path / "mine"))
     found, origin = obtain(config, tmp_path / "cache")
     assert origin == str(tmp_path / "mine") and found.card["digest"] == made.card["digest"]
-    assert named_datasets.identity(config, ENV, tmp_path) == {"digest": made.card["digest"], "seed": 0}
+    assert resolve(config, ENV, tmp_path).identity == {
+        "digest": made.card["digest"],
+        "seed": 0,
+    }
     (tmp_path / "mine" / "transitions.npz").unlink()
     with pytest.raises(ValueError, match=r"transitions.npz is missing"):
-        named_datasets.check_contents(config, ENV, tmp_path)
+        resolve(config, ENV, tmp_path).check()
 
 
 def test_a_behavior_comes_back_as_it_was_saved(shipped: Path) -> None:
@@ -116,12 +120,12 @@ def test_a_share_of_successes_is_taken_from_the_same_rollouts(tmp_path: Path) ->
     env = envs.make_from_text("pointmaze-umaze", ("time_limit=40", "goal_radius=2"))
     whole_of = DataConfig(dataset="diverse", dataset_size=2000, collect_envs=10)
     half_of = replace(whole_of, success_share=0.5)
-    whole, _ = named_datasets.obtain(whole_of, env, tmp_path, lambda rows: None)
-    half, origin = named_datasets.obtain(half_of, env, tmp_path, lambda rows: None)
+    whole, _ = resolve(whole_of, env, tmp_path).obtain(lambda rows: None)
+    half, origin = resolve(half_of, env, tmp_path).obtain(lambda rows: None)
     assert origin == f"the cache, thinned to a share of successes of {half.card['return_mean']:.3g}"
     assert half.card["return_mean"] == pytest.approx(0.5, abs=0.02) != whole.card["return_mean"]
     assert half.size < whole.size and half.card["digest"] != whole.card["digest"]
-    plain, thinned = (named_datasets.identity(config, env, tmp_path) for config in (whole_of, half_of))
+    plain, thinned = (resolve(config, env, tmp_path).identity for config in (whole_of, half_of))
     assert thinned == plain | {"success_share": 0.5}
 
 
@@ -129,9 +133,9 @@ def test_rollouts_too_short_for_a_failure_are_refused(tmp_path: Path) -> None:
     env = envs.make("pointmaze-umaze")  # 100 steps
     config = DataConfig(dataset="diverse", dataset_size=990, collect_envs=10, success_share=0.5)
     with pytest.raises(ValueError, match=r"success_share 0\.5 needs whole failures, of 100 steps .* 99 rows"):
-        named_datasets.check_contents(config, env, tmp_path)
-    named_datasets.check_contents(replace(config, dataset_size=1000), env, tmp_path)
-    named_datasets.check_contents(replace(config, success_share=1.0), env, tmp_path)
+        resolve(config, env, tmp_path).check()
+    resolve(replace(config, dataset_size=1000), env, tmp_path).check()
+    resolve(replace(config, success_share=1.0), env, tmp_path).check()
 
 
 def test_another_seed_is_another_dataset_on_disk_too(tmp_path: Path) -> None:
@@ -139,7 +143,7 @@ def test_another_seed_is_another_dataset_on_disk_too(tmp_path: Path) -> None:
     made, _ = obtain(RANDOM, tmp_path / "cache")
     dataset.save(tmp_path / "data", made)
     on_disk = DataConfig(dataset=str(tmp_path / "data"))
-    identity = lambda seed: named_datasets.identity(replace(on_disk, dataset_seed=seed), ENV, tmp_path)
+    identity = lambda seed: resolve(replace(on_disk, dataset_seed=seed), ENV, tmp_path).identity
     assert identity(0) != identity(1)
 
 
