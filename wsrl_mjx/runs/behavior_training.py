@@ -187,9 +187,10 @@ def save_replay(config: BehaviorConfig, env: envs.Environment, state: TrainState
     """
     if config.task_options or config.reward_scale != 1.0:
         raise ValueError("save_replay needs the task's own reward: no task_options, reward_scale 1")
-    if filled > state.buffer.capacity:
-        raise ValueError(f"save_replay needs capacity of at least {filled}, got {state.buffer.capacity}")
-    rows = jax.tree.map(lambda x: np.asarray(x[0, :filled]), state.buffer.data)
+    buffer: replay.ReplayBuffer = jax.tree.map(lambda x: x[0], state.buffer)  # of the one seed
+    if filled > buffer.capacity:
+        raise ValueError(f"save_replay needs capacity of at least {filled}, got {buffer.capacity}")
+    rows = jax.tree.map(lambda x: np.asarray(x[:filled]), buffer.data)
     by_time = jax.tree.map(lambda x: x.reshape((-1, config.num_envs, *x.shape[1:])), rows)
     ordered = dataset.in_trajectory_order([by_time], filled // config.num_envs, filled)
     policies = [{"level": "every policy of the run that made medium", "transitions": filled}]
