@@ -60,7 +60,7 @@ def child(body: str, *arguments: object) -> subprocess.Popen[str]:
 
 def test_a_second_interrupt_ends_the_process_at_once() -> None:
     body = """
-    from wsrl_mjx import signals
+    from wsrl_mjx.runs import signals
     context = signals.listening(lambda text: print(text, flush=True)); context.__enter__()
     print("ready", flush=True)
     while True: time.sleep(1000)"""
@@ -75,7 +75,7 @@ def test_a_second_interrupt_ends_the_process_at_once() -> None:
 def test_a_lock_is_held_by_one_process_and_not_by_a_dead_one(tmp_path: Path) -> None:
     body = """
     from pathlib import Path
-    from wsrl_mjx import lock
+    from wsrl_mjx.runs import lock
     context = lock.held(Path(sys.argv[1])); context.__enter__()
     print("ready", flush=True)
     time.sleep(1000)"""
