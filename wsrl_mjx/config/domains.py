@@ -24,7 +24,7 @@ class Domain:
 
 LOCOMOTION = Domain(("medium", "random", "expert", "medium-expert", "medium-replay"))
 UNTRAINED = Domain(("random",))  # no behaviour is shipped
-# At the laptop's 3e-4 most seeds lose what they gain: see docs/results.md.
+# At the laptop's 3e-4 most seeds lose what they gain: see docs/results/ant.md.
 ANT = Domain(LOCOMOTION.datasets, {"laptop": {"actor_lr": 1e-4, "online_steps": 20_000}})
 
 # Rewards, algorithm, backups and std as in the released code's settings for ant mazes.
@@ -43,7 +43,7 @@ PAPER_MAZE: dict[str, Any] = {
     "cql_alpha": 1.0,
     "critic_hidden": (256, 256, 256, 256),
 }
-# On a laptop: steps enough for a policy that sometimes arrives; fine-tuning loses it yet (docs/results.md).
+# On a laptop: steps enough for a policy that sometimes arrives; fine-tuning loses it yet (docs/results/antmaze.md).
 ANT_MAZE = Domain(
     ("diverse", "play", "random"),
     {

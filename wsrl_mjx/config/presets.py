@@ -14,7 +14,7 @@ from wsrl_mjx.config.validation import choose
 PRESETS: dict[str, dict[str, Any]] = {
     # The paper's locomotion setting (docs/algorithms.md) and its evaluation; the defaults of the dataclasses.
     "paper": {},
-    # Found by experiment for two CPU cores: see docs/results.md for what it reaches and in what time.
+    # Found by experiment for two CPU cores: see docs/results/README.md for what it reaches and in what time.
     "laptop": {
         "dataset_size": 100_000,
         "collect_envs": 40,

@@ -13,7 +13,7 @@ CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 def prepare() -> None:
     """Keeps the CPU backend's dispatch simple; to be called before any array is made.
 
-    Programs there have waited for XLA's threads forever (docs/results.md; jax-ml/jax issue 25861 and
+    Programs there have waited for XLA's threads forever (docs/reliability.md; jax-ml/jax issue 25861 and
     PyAutoLabs/PyAutoFit issue 1530 report the like, and these two settings against it). The host loop waits
     for every chunk anyway, and matrix products still use all cores. A flag of the user's own in `XLA_FLAGS`
     wins. Other backends are not concerned.

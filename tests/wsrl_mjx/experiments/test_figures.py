@@ -63,7 +63,7 @@ def test_the_table_holds_together() -> None:
 
 
 def test_the_document_has_every_figure_and_its_question() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "reproducing.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "reproducing.md").read_text()
     for name, figure in FIGURES.items():
         assert f"| `{name}` | {figure.question} |" in text
 

@@ -9,7 +9,7 @@ import pytest
 
 from wsrl_mjx.training.sharding import Placement
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
