@@ -43,7 +43,8 @@ PAPER_MAZE: dict[str, Any] = {
     "cql_alpha": 1.0,
     "critic_hidden": (256, 256, 256, 256),
 }
-# On a laptop: steps enough for a policy that sometimes arrives; fine-tuning loses it yet (docs/results/antmaze.md).
+# On a laptop: steps enough for a policy that sometimes arrives. Fine-tuning loses it
+# (docs/results/antmaze.md).
 ANT_MAZE = Domain(
     ("diverse", "play", "random"),
     {

@@ -71,35 +71,31 @@ class BehaviorConfig:
     """Where the medium-replay dataset goes."""
 
 
-def make_sac(config: BehaviorConfig, action_size: int, steps_done: int) -> SAC:
+def make_sac(config: BehaviorConfig, env: envs.Environment, steps_done: int) -> SAC:
     """Returns the learner: two layer-normed critics, entropy in the backup.
 
     The learning rate is a traced leaf, so a new one for each chunk compiles nothing.
     """
-    width = (config.hidden, config.hidden)
     decay = (config.final_learning_rate - config.learning_rate) * steps_done / config.steps
-    rate = hyper(config.learning_rate + decay)
-    return SAC(
+    rate = config.learning_rate + decay
+    width = (config.hidden, config.hidden)
+    sac = SAC.create(
+        env,
+        hidden=width,
+        ensemble_size=2,
         actor_lr=rate,
         critic_lr=rate,
         temperature_lr=rate,
-        discount=hyper(config.discount),
-        target_rate=hyper(0.005),
-        target_entropy=hyper(config.target_entropy_per_action * action_size),
-        init_temperature=hyper(1.0),
-        actor=networks.Actor(action_size, width, layer_norm=False),
-        critic=networks.Critic(width),
-        ensemble_size=2,
-        target_subset=2,
-        backup_actions=1,
+        discount=config.discount,
+        target_entropy=config.target_entropy_per_action * env.action_size,
         entropy_backup=True,
-        actor_q="min",
     )
+    return sac.replace(actor=networks.Actor(env.action_size, width, layer_norm=False))
 
 
 def make_phase(config: BehaviorConfig, env: envs.Environment, steps_done: int) -> Online:
     """Returns the phase of the chunk that begins after so many environment steps."""
-    sac = make_sac(config, env.action_size, steps_done)
+    sac = make_sac(config, env, steps_done)
     updates = max(1, round(config.utd * config.num_envs))
     return Online(sac, env, config.num_envs, updates, 1, config.batch_size)
 

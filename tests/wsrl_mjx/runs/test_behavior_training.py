@@ -50,7 +50,7 @@ def test_a_cut_training_ends_where_a_straight_one_does(
 
 def test_the_rate_falls_in_a_straight_line() -> None:
     config = BehaviorConfig(run_dir=Path(), learning_rate=1e-3, final_learning_rate=1e-4, **SMALL)
-    rates = [float(make_sac(config, 1, done).actor_lr) for done in (0, 48, 96)]
+    rates = [float(make_sac(config, envs.make("line"), done).actor_lr) for done in (0, 48, 96)]
     np.testing.assert_allclose(rates, [1e-3, 5.5e-4, 1e-4], rtol=1e-6)
 
 
