@@ -61,8 +61,7 @@ def sac_target_for(name: str, key: jax.Array) -> np.ndarray:
     """Returns the target that the algorithm `name` must have used with `key`."""
     subject = compiled(name)
     now = plain(subject.state)
-    sac = getattr(subject.algorithm, "cql", subject.algorithm)
-    sac = getattr(sac, "sac", sac)
+    sac = subject.algorithm.sac
     key_action, key_subset = jax.random.split(key)
     return reference.sac_target(
         now["actor"],
@@ -125,7 +124,7 @@ def test_sac_actor_update(name: str) -> None:
 @pytest.mark.parametrize("name", CQL_NAMES)
 def test_cql_and_calql_critic_update(name: str) -> None:
     subject = compiled(name)
-    cql = getattr(subject.algorithm, "cql", subject.algorithm)
+    cql = getattr(subject.algorithm, "base", subject.algorithm)
     now = plain(subject.state)
     key_target, key_action, key_subset = jax.random.split(KEY, 3)
     target = sac_target_for(name, key_target)
