@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment
+from wsrl_mjx.algos.base import Algorithm
 from wsrl_mjx.data import dataset, rollout
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.replay_mixing import ReplayMixing
@@ -19,7 +20,7 @@ from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
 from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
-from wsrl_mjx.types import Clock, Key
+from wsrl_mjx.types import Clock, Key, TrainState
 
 EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is
 EVALUATION = 2**31 - 1  # sets evaluations' draws apart from training's
@@ -28,7 +29,7 @@ THE_AGENT_ACTS = Explorer()
 
 
 def finetune(
-    algorithm: Any,
+    algorithm: Algorithm,
     env: Environment,
     start: Trained,
     *,
@@ -76,13 +77,9 @@ def finetune(
     _check_sizes(env, start)
     online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
     first_update = _first_update(online, steps, warmup_steps)
-    capacity = min(replay_capacity, steps) // num_envs * num_envs
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
-    whole = Recipe(Pretrain(start.algorithm, 1), online, shared, hand_over, algorithm.sac, capacity, 0)
-    state, clock = recipe.switched(whole, start.state), Clock.zero()
-    if retain is not None:
-        rows = dataset.to_device(retain[0].rows, start.reward, float(algorithm.discount))
-        shared = shared.replace(data=rows)
+    state = _switched(start, online, shared, hand_over, min(replay_capacity, steps))
+    clock, shared = Clock.zero(), _with_data(shared, retain, algorithm)
     points = _evaluation_points(steps, eval_every)
     report = _Reporter(_evaluation(env, algorithm, eval_episodes), start.state.key, points, steps, callback)
     if points:
@@ -119,7 +116,9 @@ def _evaluation_points(steps: int, every: int) -> set[int]:
     return {point for point in points if point <= steps}
 
 
-def _evaluation(env: Environment, algorithm: Any, episodes: int) -> Callable[[Any, Key, int], jax.Array]:
+def _evaluation(
+    env: Environment, algorithm: Algorithm, episodes: int
+) -> Callable[[Any, Key, int], jax.Array]:
     """Returns what plays deterministic episodes of all agents and returns their mean returns, [S]."""
 
     @jax.jit
@@ -135,8 +134,27 @@ def _evaluation(env: Environment, algorithm: Any, episodes: int) -> Callable[[An
     return play
 
 
+def _switched(
+    start: Trained, online: Online, shared: OnlineShared, hand_over: HandOver, capacity: int
+) -> TrainState:
+    """Returns all seeds [S] at the start of fine-tuning; see `recipe.switched`."""
+    capacity = capacity // online.num_envs * online.num_envs
+    before, judge = Pretrain(start.algorithm, 1), online.algorithm.sac
+    return recipe.switched(Recipe(before, online, shared, hand_over, judge, capacity, 0), start.state)
+
+
+def _with_data(
+    shared: OnlineShared, retain: tuple[Dataset, float] | None, algorithm: Algorithm
+) -> OnlineShared:
+    """Returns what the online phase reads, with the offline rows where some are retained."""
+    if retain is None:
+        return shared
+    rows = dataset.to_device(retain[0].rows, shared.reward_transform, float(algorithm.discount))
+    return shared.replace(data=rows)
+
+
 def _phase(
-    algorithm: Any,
+    algorithm: Algorithm,
     env: Environment,
     utd: float,
     num_envs: int,

@@ -1,12 +1,10 @@
 """`pretrain`: offline reinforcement learning on a dataset, for people who write Python."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from envs.base import Environment
-from wsrl_mjx.algos.base import hyper
+from wsrl_mjx.algos.base import Algorithm, hyper
 from wsrl_mjx.data import dataset
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.rollout import RewardTransform
@@ -17,7 +15,7 @@ from wsrl_mjx.types import Clock, Key, Transition
 
 
 def pretrain(
-    algorithm: Any,
+    algorithm: Algorithm,
     data: Dataset,
     keys: Key,
     *,
@@ -60,7 +58,7 @@ def pretrain(
 
 
 def untrained(
-    algorithm: Any, env: Environment, keys: Key, *, reward_scale: float = 1.0, reward_bias: float = 0.0
+    algorithm: Algorithm, env: Environment, keys: Key, *, reward_scale: float = 1.0, reward_bias: float = 0.0
 ) -> Trained:
     """Returns fresh agents, a seed for each key: where a training from scratch starts.
 
@@ -78,7 +76,7 @@ def untrained(
 
 
 def _begin(
-    algorithm: Any, obs_size: int, action_size: int, keys: Key, reward_scale: float, reward_bias: float
+    algorithm: Algorithm, obs_size: int, action_size: int, keys: Key, reward_scale: float, reward_bias: float
 ) -> Trained:
     if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key) or keys.ndim > 1:
         raise ValueError(f"keys must be typed keys [S] from jax.random.key, got {keys.dtype}{keys.shape}")

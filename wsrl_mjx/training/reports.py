@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from wsrl_mjx.algos.base import Algorithm
 from wsrl_mjx.data.rollout import RewardTransform
 from wsrl_mjx.types import Key, TrainState
 
@@ -71,7 +72,7 @@ class Trained:
         reports: of the phase, in order.
     """
 
-    algorithm: Any  # Algorithm
+    algorithm: Algorithm
     state: TrainState
     obs_size: int
     action_size: int

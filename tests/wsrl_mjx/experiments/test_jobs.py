@@ -69,8 +69,8 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> type[Recorded]:
 
 
 def carry_out(arms: list[PlannedRun], tmp_path: Path) -> None:
-    jobs = [arm.job("smoke", 2) for arm in arms]
-    jobs.carry_out(jobs, tmp_path / "out", tmp_path / "cache", Console())
+    planned = [arm.job("smoke", 2) for arm in arms]
+    jobs.carry_out(planned, tmp_path / "out", tmp_path / "cache", Console())
 
 
 def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:
