@@ -54,7 +54,7 @@ class Episodes:
     def fingerprint(self) -> str:
         """Returns the task's digest; its time limit is in it. A task without one is known by its source."""
         own: Any = getattr(self.task, "fingerprint", None)
-        return own() if own is not None else fingerprint(self.task, inspect.getsource(type(self.task)))
+        return fingerprint(self.task, _source(type(self.task))) if own is None else own()
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start state; later starts come from the state's own key."""
@@ -108,6 +108,14 @@ class Episodes:
             context=_select(ended, fresh.context, stepped.context),
             metrics=_task_metrics(state, stepped, valid) | _episode_metrics(state, reward),
         )
+
+
+def _source(kind: type) -> str:
+    """Returns the text of a class, or its name where there is no file to read it from."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return kind.__qualname__
 
 
 def _task_metrics(state: EnvState, stepped: EnvState, valid: jax.Array) -> dict[str, jax.Array]:

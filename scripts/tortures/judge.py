@@ -37,7 +37,7 @@ def like_of(path: Path) -> Callable[[str], object]:
     """Returns what gives the shapes of a run's state in a phase."""
     config: Config = from_saved(read_config(path))
     recipe = build.make(config, envs.make_from_text(config.env, config.env_options))
-    return lambda phase: recipe.shapes(phase, len(of(config)))
+    return lambda phase: recipe.shapes(phase, len(members_of(config)))
 
 
 def leaves(path: Path, like: Callable[[str], object] | None = None, said: io.StringIO | None = None) -> list:

@@ -73,21 +73,19 @@ def finetune(
         ValueError: a number that cannot work, or an environment of other sizes than the agents'.
     """
     check_positive(steps=steps, num_envs=num_envs, batch_size=batch_size, report_every=report_every)
-    check_positive(replay_capacity=replay_capacity, eval_episodes=eval_episodes)
     _check_sizes(env, start)
     online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
-    first_update = _first_update(online, steps, warmup_steps)
+    first = _first_update(online, steps, warmup_steps)
+    points, play = _evaluation_points(steps, eval_every), _evaluation(env, algorithm, eval_episodes)
+    report = _Reporter(play, start.state.key, points, steps, callback)
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
-    state = _switched(start, online, shared, hand_over, min(replay_capacity, steps))
-    clock, shared = Clock.zero(), _with_data(shared, retain, algorithm)
-    points = _evaluation_points(steps, eval_every)
-    report = _Reporter(_evaluation(env, algorithm, eval_episodes), start.state.key, points, steps, callback)
-    if points:
-        report("warmup", Advanced(0, state, clock, {}, 0.0))
+    state, clock = _switched(start, online, shared, hand_over, min(replay_capacity, steps)), Clock.zero()
+    shared = _with_data(shared, retain, algorithm)
+    report("warmup", Advanced(0, state, clock, {}, 0.0))
     chunks = loop.compiled_chunks(online, shared, state, clock, num_envs)
     ends = loop.ends_of_chunks(steps, max(num_envs, report_every // num_envs * num_envs))
     for done in loop.advance(chunks, lambda _: online, shared, state, clock, 0, ends):
-        report("warmup" if done.step <= first_update else "fine-tuning", done)
+        report("warmup" if done.step <= first else "fine-tuning", done)
         state = done.state
     return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
 
@@ -105,6 +103,8 @@ class _Reporter:
     def __call__(self, phase: str, done: Advanced) -> None:
         reached = {point for point in self._due if point <= done.step}
         self._due -= reached
+        if done.step == 0 and not reached:
+            return
         returns = np.asarray(self._play(done.state.agent, self._keys, done.step)) if reached else None
         self.reports.append(Report(phase, done.step, self._steps, done.metrics, returns, done.seconds))
         self._tell(self.reports[-1])
@@ -120,6 +120,7 @@ def _evaluation(
     env: Environment, algorithm: Algorithm, episodes: int
 ) -> Callable[[Any, Key, int], jax.Array]:
     """Returns what plays deterministic episodes of all agents and returns their mean returns, [S]."""
+    check_positive(eval_episodes=episodes)
 
     @jax.jit
     def play(agents: Any, keys: Key, step: int) -> jax.Array:
@@ -138,6 +139,7 @@ def _switched(
     start: Trained, online: Online, shared: OnlineShared, hand_over: HandOver, capacity: int
 ) -> TrainState:
     """Returns all seeds [S] at the start of fine-tuning; see `recipe.switched`."""
+    check_positive(replay_capacity=capacity)
     capacity = capacity // online.num_envs * online.num_envs
     before, judge = Pretrain(start.algorithm, 1), online.algorithm.sac
     return recipe.switched(Recipe(before, online, shared, hand_over, judge, capacity, 0), start.state)
