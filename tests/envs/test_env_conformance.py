@@ -22,7 +22,6 @@ COUNT = 8
 LIMIT = 20
 STEPS = 100
 NO_LIMIT = -10_000  # a step counter so far below zero that the time limit stays out of reach
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @cache
