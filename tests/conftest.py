@@ -2,6 +2,7 @@
 
 import gc
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,27 +22,53 @@ from wsrl_mjx.training import runtime  # noqa: E402
 
 runtime.prepare()  # as every command does
 
-# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each. The
-# environment names it, so that worker processes share the cache of the process that starts them.
+# Compiling is most of the suite's time, and XLA's older way to compile fusions takes half of it.
+QUICKER = "--xla_cpu_use_fusion_emitters=false"
+
+
+def known(flag: str) -> bool:
+    """Whether this XLA has the flag. One that it does not know ends the process, so another one tries."""
+    code = "import jax; jax.devices()"
+    environment = os.environ | {"XLA_FLAGS": flag}
+    tried = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+# Environment variables are for worker processes and subprocesses too: the process that starts them decides.
+if "xla_cpu_use_fusion_emitters" not in os.environ["XLA_FLAGS"] and known(QUICKER):
+    os.environ["XLA_FLAGS"] += f" {QUICKER}"
+
+# The same tiny programs are compiled by many tests; a temporary cache makes that one compilation each.
 if jax.config.jax_compilation_cache_dir is None:
     _COMPILED = tempfile.TemporaryDirectory(prefix="wsrl_mjx_test_programs")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
     jax.config.update("jax_compilation_cache_dir", _COMPILED.name)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+# A compiled program takes up to hundreds of memory maps, and a process may have 65,530 (Linux's
+# vm.max_map_count): beyond them the next compilation ends the process. A module takes some 25,000 at most.
+MANY_MAPS = 30_000
 
 
 @pytest.fixture(autouse=True, scope="module")
-def programs_of_a_module() -> Iterator[None]:
-    """Frees the programs that a module compiled.
-
-    Each takes hundreds of memory maps, and a process may have 65,530 (Linux's vm.max_map_count): beyond them
-    the next compilation ends the process.
-    """
+def room_for_programs() -> Iterator[None]:
+    """Frees all programs after a module that leaves too little room for the next one's."""
     yield
-    if "watched" in sys.modules:
-        sys.modules["watched"].WORKSHOP.forget()
-    jax.clear_caches()
-    gc.collect()
+    with Path("/proc/self/maps").open() as maps:
+        full = sum(1 for _ in maps) > MANY_MAPS
+    if full:
+        if "watched" in sys.modules:
+            sys.modules["watched"].WORKSHOP.forget()
+        jax.clear_caches()
+        gc.collect()
+
+
+@pytest.fixture(scope="module")
+def quick_compilation() -> Iterator[None]:
+    """Leaves most optimisations out: half the time to compile, other last bits, and slower programs."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Run in a process of its own by test_placement, with eight simulated devices: one device against several."""
+"""Run in a process of its own by test_sharding, with four simulated devices: one device against several."""
 
 import contextlib
 import sys
@@ -18,7 +18,7 @@ from wsrl_mjx.runs.run_folder import read_metrics
 from wsrl_mjx.runs.setup import RunOptions
 
 SIZES: dict[str, Any] = {
-    "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 4,
+    "env": "line", "dataset": "random", "dataset_size": 200, "collect_envs": 4, "num_seeds": 2,
     "offline_steps": 40, "offline_batch_size": 8, "cql_actions": 2, "offline_backup_actions": 2,
     "warmup_steps": 20, "online_steps": 40, "batch_size": 4, "replay_capacity": 32,
     "actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "eval_episodes": 2,
@@ -29,6 +29,7 @@ SIZES: dict[str, Any] = {
 }  # fmt: skip
 
 
+DEVICES = 4  # a member each: two grid points of two seeds
 WORKSHOP = Programs()  # runs on the same devices share their programs
 
 
@@ -71,24 +72,24 @@ def check_close(one: Path, other: Path) -> None:
 def main(place: Path) -> None:
     """Compares, and prints what was seen."""
     envs.REGISTRY["line"] = Line
-    assert jax.local_device_count() == 8
+    assert jax.local_device_count() == DEVICES
     carry_out(place / "one", 1)
-    spread = carry_out(place / "eight", 8)
+    spread = carry_out(place / "spread", DEVICES)
     agent = spread.last.agent
-    assert all(len(leaf.sharding.device_set) == 8 for leaf in jax.tree.leaves(agent))
+    assert all(len(leaf.sharding.device_set) == DEVICES for leaf in jax.tree.leaves(agent))
     assert all(len(leaf.addressable_shards[0].data) == 1 for leaf in jax.tree.leaves(agent))
-    check_close(place / "one", place / "eight")
-    # The newest program of that name is that of eight devices.
+    check_close(place / "one", place / "spread")
+    # The newest program of that name is that of several devices.
     program = [program for key, program in WORKSHOP._programs.items() if key[1] == "fine-tuning"][-1]
     text = program.as_text()
     operations = ("all-reduce(", "all-gather(", "all-to-all(", "collective-permute(", "reduce-scatter(")
     assert not [name for name in operations if name in text]
     assert "conditional(" in text
-    carry_out(place / "cut", 8, cut=("online", 20))
-    carry_out(place / "cut", 8, resume=True)
-    metrics = [(place / name / "run" / "metrics.csv").read_bytes() for name in ("eight", "cut")]
+    carry_out(place / "cut", DEVICES, cut=("online", 20))
+    carry_out(place / "cut", DEVICES, resume=True)
+    metrics = [(place / name / "run" / "metrics.csv").read_bytes() for name in ("spread", "cut")]
     assert metrics[0] == metrics[1]
-    carry_out(place / "fewer", 8, cut=("pretrain", 20))
+    carry_out(place / "fewer", DEVICES, cut=("pretrain", 20))
     carry_out(place / "fewer", 2, resume=True)
     check_close(place / "one", place / "fewer")
     print("all as on one device")

@@ -142,6 +142,7 @@ def test_the_table_of_presets_is_true(column: int, preset: str) -> None:
             assert float(shown.replace(",", "")) == value, row[0]
 
 
+@pytest.mark.slow
 def test_the_first_command_trains(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     command = [sys.executable, *train_command(), "--preset", "smoke", "--run-dir", str(run_dir)]

@@ -13,6 +13,8 @@ from envs.ant_direction import AntDirection, upright
 from envs.ant_symmetry import act_back, see_towards
 from envs.simulation import Physics
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @cache
 def task() -> AntDirection:
@@ -21,25 +23,30 @@ def task() -> AntDirection:
 
 
 @cache
+def step() -> Any:
+    """Returns the one compiled step of all tests, with its episodes."""
+    return jax.jit(envs.make("ant-direction", steps_per_direction=3, time_limit=8).step)
+
+
+@cache
 def stepped() -> tuple[Any, jax.Array, Any]:
     """Returns a state after a few steps, a random action, and the state behind it."""
-    step = jax.jit(envs.make("ant-direction", steps_per_direction=3, time_limit=8).step)
-    state = task().reset(jax.random.key(1))
+    state = jax.jit(task().reset)(jax.random.key(1))
     state = state.replace(
         metrics=state.metrics | dict.fromkeys(("episode_return", "episode_length"), jnp.zeros(()))
     )
     for key in jax.random.split(jax.random.key(2), 2):
-        state = step(state, 0.3 * jax.random.normal(key, (8,)))
+        state = step()(state, 0.3 * jax.random.normal(key, (8,)))
     action = jax.random.uniform(jax.random.key(3), (8,), minval=-1.0, maxval=1.0)
-    return state, action, step(state, action)
+    return state, action, step()(state, action)
 
 
 def test_a_whole_episodes_directions_are_drawn_at_its_start() -> None:
-    directions = task().reset(jax.random.key(0)).context
-    assert directions.shape == (3, 2)
+    reset = jax.jit(jax.vmap(task().reset))
+    directions = reset(jax.random.split(jax.random.key(0), 500)).context
+    assert directions.shape == (500, 3, 2)
     np.testing.assert_allclose(np.linalg.norm(directions, axis=-1), 1.0, rtol=1e-5)
-    many = jax.vmap(task().reset)(jax.random.split(jax.random.key(0), 500)).context.reshape(-1, 2)
-    assert np.abs(many.mean(axis=0)).max() < 0.1  # none is preferred
+    assert np.abs(directions.reshape(-1, 2).mean(axis=0)).max() < 0.1  # none is preferred
 
 
 def test_the_reward_is_speed_along_the_direction() -> None:
@@ -78,7 +85,7 @@ def test_an_ant_on_its_back_ends() -> None:
     fallen = state.replace(
         physics=state.physics.replace(qpos=state.physics.qpos.at[3:7].set(jnp.array([0.0, 1.0, 0.0, 0.0])))
     )
-    after = jax.jit(task().step)(fallen, jnp.zeros(8))
+    after = step()(fallen, jnp.zeros(8))
     assert after.terminated and after.reward < 1.0
 
 
@@ -86,14 +93,16 @@ def test_facing_is_rewarded_where_a_side_of_the_body_faces_along_the_direction()
     """The same four times around, and most where the body is not turned out of the direction."""
     plain: Any = envs.make("ant-direction").task
     rewarded: Any = envs.make("ant-direction", facing_weight=0.5).task
-    state = plain.reset(jax.random.key(0)).replace(context=jnp.tile(jnp.array([1.0, 0.0]), (10, 1)))
+    state = jax.jit(plain.reset)(jax.random.key(0))
+    state = state.replace(context=jnp.tile(jnp.array([1.0, 0.0]), (len(state.context), 1)))
+    steps = [jax.jit(task.step) for task in (rewarded, plain)]
 
     def bonus(turn: float) -> float:
         qpos = state.physics.qpos.at[3:7].set(
             jnp.array([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)], jnp.float32)
         )
         turned = state.replace(physics=state.physics.replace(qpos=qpos, qvel=jnp.zeros(14)))
-        after = [jax.jit(task.step)(turned, jnp.zeros(8)).reward for task in (rewarded, plain)]
+        after = [step(turned, jnp.zeros(8)).reward for step in steps]
         return float(after[0] - after[1])
 
     straight, aslant = bonus(0.0), bonus(np.pi / 4)

@@ -17,6 +17,8 @@ from envs.ant_maze import AntMaze
 from envs.simulation import Physics, has_steep_capsule_contact
 
 GRAVITY = 9.81  # m/s^2
+# For programs of a few steps: compiling is all the cost, and without LLVM's optimisations it is half of that.
+FEW_STEPS = {"xla_backend_optimization_level": 0}
 
 
 @cache
@@ -49,15 +51,16 @@ def test_the_observation_is_place_then_plain_ants_then_goal() -> None:
 def test_away_from_the_walls_it_walks_as_plain_ant_does() -> None:
     task, plain = task_of("antmaze-large"), envs.make("ant", healthy_z_range=(-9.0, 9.0)).task
     keys = jax.random.split(jax.random.key(0), 8)
-    states, free = jax.vmap(task.reset)(keys), jax.vmap(plain.reset)(keys)
+    states, free = jax.jit(jax.vmap(task.reset))(keys), jax.jit(jax.vmap(plain.reset))(keys)
     actions = jax.random.uniform(jax.random.key(1), (5, 8, 8), minval=-1.0, maxval=1.0)
     free = free.replace(physics=free.physics.replace(qpos=states.physics.qpos, qvel=states.physics.qvel))
-    step, plain_step = jax.jit(jax.vmap(task.step)), jax.jit(jax.vmap(plain.step))
+    step, plain_step = (jax.jit(jax.vmap(t.step), compiler_options=FEW_STEPS) for t in (task, plain))
     for action in actions:
         states, free = step(states, action), plain_step(free, action)
     np.testing.assert_allclose(states.physics.qpos, free.physics.qpos, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_walls_hold_against_random_actions_and_a_steady_push_of_its_weight() -> None:
     """64 ants, 1,000 steps of 0.05 s, pushed by 0 to 1 times their weight along axes and diagonals."""
     count, steps = 64, 1000
@@ -117,9 +120,9 @@ def test_a_step_is_c_mujocos() -> None:
             rows.append((*before, np.concatenate([data.qpos, data.qvel])))
             touching += bool(walls)
     qpos, qvel, warmstart, control, after = (np.stack(x).astype(np.float32) for x in zip(*rows, strict=True))
-    start = jax.vmap(task.reset)(jax.random.split(jax.random.key(0), len(rows)))
+    start = jax.jit(jax.vmap(task.reset))(jax.random.split(jax.random.key(0), len(rows)))
     states = start.replace(physics=start.physics.replace(qpos=qpos, qvel=qvel, warmstart=warmstart))
-    ours = jax.jit(jax.vmap(task.step))(states, control).physics
+    ours = jax.jit(jax.vmap(task.step), compiler_options=FEW_STEPS)(states, control).physics
     error = np.abs(np.concatenate([ours.qpos, ours.qvel], axis=-1) - after).max(axis=-1)
     error /= np.maximum(1.0, np.abs(after).max(axis=-1))
     assert len(rows) > count / 3 and touching >= 5

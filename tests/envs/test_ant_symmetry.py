@@ -19,18 +19,17 @@ from envs.ant_symmetry import (
 )
 
 COUNT = 16
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def walked() -> tuple[Any, Any]:
-    """Returns plain ants after some random steps, on their feet and in motion, and their task."""
+    """Returns plain ants after some random steps, on their feet and in motion, and their compiled step."""
     task: Any = envs.make("ant", healthy_z_range=(-9.0, 9.0)).task
-    state = jax.vmap(task.reset)(jax.random.split(jax.random.key(0), COUNT))
-
-    def step(state: Any, key: jax.Array) -> tuple[Any, None]:
-        actions = jax.random.uniform(key, (COUNT, 8), minval=-1.0, maxval=1.0)
-        return jax.vmap(task.step)(state, actions), None
-
-    return jax.lax.scan(step, state, jax.random.split(jax.random.key(1), 10))[0], task
+    step = jax.jit(jax.vmap(task.step))
+    state = jax.jit(jax.vmap(task.reset))(jax.random.split(jax.random.key(0), COUNT))
+    for key in jax.random.split(jax.random.key(1), 10):
+        state = step(state, jax.random.uniform(key, (COUNT, 8), minval=-1.0, maxval=1.0))
+    return state, step
 
 
 def test_four_names_later_it_is_the_same_ant() -> None:
@@ -54,9 +53,8 @@ def test_names_by_hand() -> None:
 
 def test_the_physics_agrees() -> None:
     """Step the ant, and step the ant that is turned and named anew: they see the same afterwards."""
-    state, task = walked()
+    state, step = walked()
     action = jax.random.uniform(jax.random.key(2), (COUNT, 8), minval=-1.0, maxval=1.0)
-    step = jax.jit(jax.vmap(task.step))
     back = jax.vmap(lambda obs: turn_world(rename_legs(obs), jnp.float32(-QUARTER)))
     plain = step(state, jax.vmap(rename_torques_back)(action))
     seen = back(jax.vmap(observe)(state.physics))

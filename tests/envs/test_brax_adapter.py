@@ -15,6 +15,7 @@ import envs
 COUNT = 4
 STEPS = 40
 EPISODE = 15
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 @cache
@@ -34,9 +35,8 @@ def wrapped() -> SimpleNamespace:
 
     key = jax.random.PRNGKey(0)
     actions = jax.random.uniform(key, (STEPS, COUNT, env.action_size), minval=-1.0, maxval=1.0)
-    return SimpleNamespace(
-        env=env, start=env.reset(jax.random.split(key, COUNT)), actions=actions, play=jax.jit(play)
-    )
+    start = jax.jit(env.reset)(jax.random.split(key, COUNT))
+    return SimpleNamespace(env=env, start=start, actions=actions, play=jax.jit(play))
 
 
 def test_our_task_runs_under_braxs_training_wrappers() -> None:

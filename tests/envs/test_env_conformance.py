@@ -1,6 +1,7 @@
 """Every registered environment keeps the contract of `envs.base`; a new registry line is tested by this file.
 
-Each environment is compiled once: one scan over vmapped steps serves all the tests.
+Each environment is compiled once: one scan over vmapped steps serves all the tests. A maze body goes through
+all of them on its smallest map, and on the other maps in the slow tests.
 """
 
 from functools import cache
@@ -15,6 +16,7 @@ import pytest
 import envs
 
 NAMES = [*envs.REGISTRY, "brax:inverted_pendulum"]
+SLOW = [name for name in NAMES if "maze-" in name and not name.endswith("-umaze")]
 FALLS_AT_RANDOM = {"ant", "ant-direction", "hopper", "walker2d", "brax:inverted_pendulum"}
 COUNT = 8
 LIMIT = 20
@@ -36,6 +38,7 @@ def compiled(name: str) -> SimpleNamespace:
     return SimpleNamespace(env=env, reset=jax.jit(jax.vmap(env.reset)), roll=jax.jit(roll))
 
 
+@cache
 def play(name: str, seed: int = 0, edit: Any = None, scale: float = 1.0) -> SimpleNamespace:
     """Plays random actions for STEPS steps; `edit` changes start states and actions before."""
     subject = compiled(name)
@@ -49,11 +52,26 @@ def play(name: str, seed: int = 0, edit: Any = None, scale: float = 1.0) -> Simp
     return SimpleNamespace(start=states, actions=actions, last=last, seen=jax.tree.map(np.asarray, seen))
 
 
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(
+    scope="module", params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in NAMES]
+)
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.mark.parametrize("name", SLOW)
+def test_every_map_of_a_maze_begins_in_places_of_its_own(name: str) -> None:
+    env = envs.make(name)
+    state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), COUNT))
+    assert env.name == name and state.obs.shape == (COUNT, env.obs_size)
+    assert len(np.unique(state.obs, axis=0)) == COUNT
+    layout: Any = env.task.layout
+    places, goal = np.asarray(state.obs[:, :2]), np.asarray(layout.goal)
+    np.testing.assert_array_equal(layout.cell_of(places), np.tile(layout.cell_of(layout.start), (COUNT, 1)))
+    np.testing.assert_allclose(state.obs[:, -2:], np.tile(goal, (COUNT, 1)))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_reset_and_step_return_the_same_types(name: str) -> None:
     env = compiled(name).env
     first = jax.eval_shape(env.reset, jax.random.key(0))
@@ -96,7 +114,7 @@ def test_actions_act_and_are_clipped_to_their_bounds(name: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(name: str) -> None:
-    first, again, other = play(name).seen, play(name).seen, play(name, seed=1).seen
+    first, again, other = play(name).seen, play.__wrapped__(name).seen, play(name, seed=1).seen
     jax.tree.map(np.testing.assert_array_equal, first, again)
     assert (first.obs[0] != other.obs[0]).any()
 

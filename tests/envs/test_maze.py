@@ -140,7 +140,7 @@ def test_an_unknown_maze_is_refused() -> None:
         envs.make("pointmaze-huge")
 
 
-@pytest.mark.parametrize("name", ["pointmaze-umaze", "pointmaze-ultra"])
+@pytest.mark.parametrize("name", ["pointmaze-umaze", pytest.param("pointmaze-ultra", marks=pytest.mark.slow)])
 def test_walls_hold_against_random_and_steady_forces(name: str) -> None:
     count, steps = 64, 1000
     task = task_of(name, starts="diverse")
@@ -199,7 +199,7 @@ def test_the_balls_solver_has_converged() -> None:
 
 def test_the_goal_is_rewarded_once_and_ends_the_episode() -> None:
     env = envs.make("pointmaze-umaze")
-    state = env.reset(jax.random.key(0))
+    state = jax.jit(env.reset)(jax.random.key(0))
     step = jax.jit(env.step)
     still = jnp.zeros(2)
     layout = umaze().layout
@@ -226,12 +226,13 @@ def test_mazes_may_differ_inside_one_vmap() -> None:
     task = umaze()
     mirrored = make_maze(MazeMap("mirrored", tuple(row[::-1] for row in U.rows)), 1.0, None, None)
     mazes: Maze = jax.tree.map(lambda *leaves: jnp.stack(leaves), task.layout, mirrored)
-    state = task.reset(jax.random.key(0))
+    state = jax.jit(task.reset)(jax.random.key(0))
     state = state.replace(physics=state.physics.replace(qpos=task.layout.centre(jnp.array([1, 1]))))
     both = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), state).replace(context=mazes)
     # Straight down from the upper left cell: a wall in the U, the open side of its mirror image.
+    step = jax.jit(jax.vmap(task.step))
     for _ in range(20):
-        both = jax.jit(jax.vmap(task.step))(both, jnp.tile(jnp.array([0.0, -1.0]), (2, 1)))
+        both = step(both, jnp.tile(jnp.array([0.0, -1.0]), (2, 1)))
     assert both.physics.qpos[0, 1] > 0.5 and both.physics.qpos[1, 1] < 0.0
 
 
@@ -259,7 +260,7 @@ def test_a_simulation_step_is_gymnasium_robotics_own() -> None:
         theirs.point_env.data.qacc_warmstart[:] = 0.0
         theirs.point_env.set_state(place, velocity)
         expected.append(theirs.point_env.step(push.astype(np.float32))[0])
-    start = jax.vmap(task.reset)(jax.random.split(jax.random.key(0), 100))
+    start = jax.jit(jax.vmap(task.reset))(jax.random.split(jax.random.key(0), 100))
     physics = start.physics.replace(
         qpos=jnp.asarray(places, jnp.float32), qvel=jnp.asarray(velocities, jnp.float32)
     )

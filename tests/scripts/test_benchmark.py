@@ -47,6 +47,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_parts_are_added_to_one_file(measured: Path) -> None:
     found = json.loads(measured.read_text())
     assert found["versions"]["jax"] and found["versions"]["cores"]
@@ -66,6 +67,7 @@ def test_parts_are_added_to_one_file(measured: Path) -> None:
     assert measured.with_suffix(".png").stat().st_size > 0
 
 
+@pytest.mark.slow
 def test_all_measures_what_the_file_lacks(measured: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = json.loads(measured.read_text())
     for name in ("online", "laptop", "pretrain", "released", "checkpoint", "compile", "env/ant"):
@@ -111,6 +113,7 @@ def test_a_failed_part_stops_no_other(monkeypatch: pytest.MonkeyPatch, capsys: A
     assert "failed: hostloop" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_numbers_of_another_machine_or_setting_are_not_mixed(
     measured: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

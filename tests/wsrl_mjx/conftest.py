@@ -9,11 +9,9 @@ LEAVE_OUT = "jax_disable_most_optimizations"
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick_compilation() -> Iterator[None]:
-    """Leaves most optimisations out: half the time for the suite, other last bits in the numbers."""
-    jax.config.update(LEAVE_OUT, True)
-    yield
-    jax.config.update(LEAVE_OUT, False)
+def quick(quick_compilation: None) -> None:
+    """Compiles quickly in every module here."""
+    del quick_compilation
 
 
 @pytest.fixture

@@ -100,13 +100,24 @@ def test_a_config_is_refused_by_name_or_comes_back_from_json(changes: dict[str, 
         assert from_saved(json.loads(json.dumps(flat_fields(config)))) == config
 
 
-@settings(ANY, max_examples=12)
-@given(CHANGES)
-def test_what_is_not_refused_can_be_traced(changes: dict[str, Any]) -> None:
+def check_traced(changes: dict[str, Any]) -> None:
     config = replace_flat(SMALL, changes)
     assume(not refusal(validate, config))
     said = refusal(traced, config)  # only a buffer too small for an episode is not known before
     assert not said or "replay_capacity must hold an episode" in said, said
+
+
+@settings(ANY, max_examples=5)
+@given(CHANGES)
+def test_what_is_not_refused_can_be_traced(changes: dict[str, Any]) -> None:
+    check_traced(changes)
+
+
+@pytest.mark.slow
+@settings(ANY, max_examples=40)
+@given(CHANGES)
+def test_what_is_not_refused_can_be_traced_of_many(changes: dict[str, Any]) -> None:
+    check_traced(changes)
 
 
 def test_the_settings_that_all_others_are_changes_of_are_valid() -> None:

@@ -18,6 +18,7 @@ SIZES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_maze_trains_and_leaves_its_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = [word for name, value in SIZES.items() for word in (f"--{name}", str(value))]
     places = ["--run-dir", str(tmp_path / "run"), "--cache-dir", str(tmp_path / "cache")]

@@ -23,6 +23,7 @@ def slurm(index: int, port: int) -> dict[str, str]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_hosts_meet_and_part() -> None:
     with socket.socket() as free:
         free.bind(("localhost", 0))

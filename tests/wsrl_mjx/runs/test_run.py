@@ -193,8 +193,15 @@ def same_run(straight: Watched, resumed: Watched) -> None:
     assert summaries[0]["behavior"] == summaries[1]["behavior"]
 
 
-@pytest.mark.parametrize("num_seeds", [1, 4])
-@pytest.mark.parametrize(("how", "end"), [(power_cut, CutOffError), (terminate, signals.StoppedError)])
+POWER_CUT, SIGNAL = (power_cut, CutOffError), (terminate, signals.StoppedError)
+CUT_RUNS = [(1, *POWER_CUT), (2, *SIGNAL)]
+MORE_CUT_RUNS = [(1, *SIGNAL), (2, *POWER_CUT), (4, *POWER_CUT), (4, *SIGNAL)]
+
+
+@pytest.mark.parametrize(
+    ("num_seeds", "how", "end"),
+    [*CUT_RUNS, *(pytest.param(*run, marks=pytest.mark.slow) for run in MORE_CUT_RUNS)],
+)
 def test_a_run_that_is_cut_everywhere_is_the_straight_one_bit_for_bit(
     runs: Any, tmp_path: Path, num_seeds: int, how: Callable[[], None], end: type[Exception]
 ) -> None:

@@ -4,10 +4,10 @@ from functools import cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny
+from compiled import BATCH, compiled
 
 from wsrl_mjx.algos.calql import CalQL
 from wsrl_mjx.algos.sac import SACState
@@ -18,10 +18,9 @@ from wsrl_mjx.types import Learner
 @cache
 def trained(name: str, seed: int = 0) -> Any:
     """Returns a state after one update, so that its optimizers have moments."""
-    algorithm: Any = tiny.ALGORITHMS[name]
-    state = algorithm.init(jax.random.key(seed), jnp.zeros(tiny.OBS), jnp.zeros(tiny.ACTION))
-    state, _ = algorithm.update_critic(state, tiny.batch(), jax.random.key(1))
-    return algorithm.update_actor(state, tiny.batch(), jax.random.key(2))[0]
+    subject = compiled(name)
+    state, _ = subject.update_critic(subject.init(jax.random.key(seed)), BATCH, jax.random.key(1))
+    return subject.update_actor(state, BATCH, jax.random.key(2))[0]
 
 
 def equal(one: Any, other: Any) -> bool:
