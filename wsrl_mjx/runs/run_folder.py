@@ -1,7 +1,6 @@
 """The run folder: config, versions, metrics, summary. Never overwritten, appended to without a seam."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -16,6 +15,7 @@ import jax
 
 from wsrl_mjx.analysis import metrics
 from wsrl_mjx.analysis.metrics import COLUMNS, Row
+from wsrl_mjx.data import digests, files
 from wsrl_mjx.runs import faults
 from wsrl_mjx.runs.events import Events
 
@@ -114,9 +114,7 @@ class RunFolder:
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Replaces a JSON file in one move, so that a reader never sees half of it."""
-        temporary = self.path / f".{name}.{os.getpid()}"  # machines that share a sweep write alike
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        temporary.replace(self.path / name)
+        files.write_json(self.path / name, content)
 
     def append(self, rows: Iterable[Row]) -> None:
         """Appends to metrics.csv and to the TensorBoard events; what a full disk does not take waits.
@@ -163,7 +161,7 @@ class RunFolder:
         with self.metrics_path.open("rb") as file:
             os.fsync(file.fileno())
             content = file.read()
-        return {"size": len(content), "digest": hashlib.sha256(content).hexdigest()}
+        return {"size": len(content), "digest": digests.of_bytes(content)}
 
     def holds(self, mark: dict[str, Any]) -> bool:
         """Returns whether metrics.csv begins with the rows that were there at `mark`."""
@@ -172,7 +170,7 @@ class RunFolder:
                 content = file.read(mark["size"])
         except OSError:
             return False
-        return hashlib.sha256(content).hexdigest() == mark["digest"]
+        return digests.of_bytes(content) == mark["digest"]
 
     def cut_metrics(self, size: int | None = None) -> None:
         """Drops the rows behind the first `size` bytes, which a checkpoint remembered; they will come again.
