@@ -13,6 +13,7 @@ import envs
 from envs.base import ReferenceScores
 from wsrl_mjx.analysis.metrics import Curve, Row, curve
 from wsrl_mjx.analysis.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
+from wsrl_mjx.analysis.text import markdown_table, with_interval
 
 MOMENTS = ("at switch", "lowest", "final", "area")  # of a curve of scores, a number a seed
 
@@ -160,12 +161,11 @@ def _interquartile(arms: Sequence[Arm]) -> dict[str, Estimate]:
 
 def markdown(lines: Sequence[Line]) -> str:
     """Returns the table as Markdown: means, and interquartile means (IQM), with their intervals."""
-    header = ["arm", "env", "seeds", "online steps", *COLUMNS]
-    rows = [header, ["---"] * len(header)]
+    rows: list[list[str]] = []
     for line in lines:
         cells = [_show(line.estimates.get(name), line.unit) for name in COLUMNS]
         rows.append([line.arm, line.env, str(line.seeds), f"{line.online_steps:,}", *cells])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(["arm", "env", "seeds", "online steps", *COLUMNS], rows)
 
 
 def write_csv(lines: Sequence[Line], path: Path) -> None:
@@ -183,5 +183,4 @@ def write_csv(lines: Sequence[Line], path: Path) -> None:
 def _show(estimate: Estimate | None, unit: str) -> str:
     if estimate is None:
         return ""
-    digits = 1 if unit == "normalised score" else 0
-    return "{:,.{n}f} [{:,.{n}f}, {:,.{n}f}]".format(*map(float, estimate), n=digits)
+    return with_interval(estimate, ",.1f" if unit == "normalised score" else ",.0f")

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wsrl_mjx.analysis.statistics import mean_interval
+from wsrl_mjx.analysis.text import markdown_table, with_interval
 from wsrl_mjx.experiments.jobs import PlannedRun, per_seed
 
 WARMUP_STEPS = 5000
@@ -109,17 +110,15 @@ def write_csv(cells: Sequence[Cell], path: Path) -> None:
 
 def markdown(cells: Sequence[Cell]) -> str:
     """Returns one line a cell: success with intervals over seeds, and the gain."""
-    rows = [
-        "| env | successes in the data | its rows | pretraining | pretrained | with | without | gain |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    about = ["env", "successes in the data", "its rows", "pretraining"]
+    rows: list[list[str]] = []
     for cell in cells:
         gain = cell.with_warmup - cell.without_warmup
         shown = [cell.pretrained, cell.with_warmup, cell.without_warmup, gain]
-        numbers = ["{:.0f} [{:.0f}, {:.0f}]".format(*mean_interval(values)) for values in shown]
+        numbers = [with_interval(mean_interval(values), ".0f") for values in shown]
         env, share, length = cell.place
-        rows.append(f"| {env} | {_share(share)} | {cell.rows:,} | {length:,} | {' | '.join(numbers)} |")
-    return "\n".join(rows)
+        rows.append([env, _share(share), f"{cell.rows:,}", f"{length:,}", *numbers])
+    return markdown_table([*about, "pretrained", "with", "without", "gain"], rows)
 
 
 def figure(cells: Sequence[Cell], grid: Grid) -> Figure:
@@ -154,9 +153,9 @@ def _share(share: float | None) -> str:
 
 
 def _text(cell: Cell) -> str:
-    gain, low, high = mean_interval(cell.with_warmup - cell.without_warmup)
+    gain = mean_interval(cell.with_warmup - cell.without_warmup)
     return (
-        f"{gain:+.0f} [{low:+.0f}, {high:+.0f}]\n"
+        f"{with_interval(gain, '+.0f')}\n"
         f"pretrained {cell.pretrained.mean():.0f} %\n"
         f"with {cell.with_warmup.mean():.0f} %, without {cell.without_warmup.mean():.0f} %"
     )
