@@ -21,11 +21,11 @@ from wsrl_mjx.config import grid, named_datasets
 from wsrl_mjx.experiments import hosts, jobs, sweep, sweep_report
 from wsrl_mjx.experiments.hosts import Host
 from wsrl_mjx.experiments.sweep import Part
-from wsrl_mjx.runs import plan
+from wsrl_mjx.runs import layout, plan
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run import open_folder, settings_of
 
-GRID = "sweep.json"  # beside the config that all members share
+GRID = layout.SWEEP  # beside the config that all members share
 
 
 @dataclass(frozen=True)

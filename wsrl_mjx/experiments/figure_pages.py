@@ -11,6 +11,7 @@ from wsrl_mjx.experiments import jobs, warmup_map
 from wsrl_mjx.experiments.figure_runs import Plan, Request, settings, text
 from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arm
 from wsrl_mjx.runs.run import open_folder
 
@@ -139,7 +140,7 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
 
 def _machines(plan: Plan, folder: Path) -> str:
     """Returns the devices and versions of JAX that the runs were made with."""
-    files = [folder / RUNS / job.name / "versions.json" for _, job in plan.runs]
+    files = [folder / RUNS / job.name / layout.VERSIONS for _, job in plan.runs]
     last = [json.loads(file.read_text()) for file in files if file.exists()]
     found = [versions for newest in last for versions in (newest, *newest.get("before", []))]
     return "; ".join(sorted({f"{versions['device']}, jax {versions['jax']}" for versions in found}))

@@ -17,7 +17,7 @@ from wsrl_mjx.analysis.metrics import curve
 from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.experiments.jobs import is_finished
 from wsrl_mjx.experiments.sweep import Part
-from wsrl_mjx.runs import run_folder
+from wsrl_mjx.runs import layout, run_folder
 from wsrl_mjx.runs.arms import read_arms
 
 FIELDS = ("point", "seed", "pretrained", "lowest_after_switch", "final", "score_of_final")
@@ -46,15 +46,16 @@ def read(folder: Path, parts: Sequence[Part]) -> list[Arm]:
 
 
 def write(folder: Path, arms: list[Arm], title: str) -> Written:
-    """Writes metrics.csv, members.csv, table.md, sweep.png and curves.png into the sweep's folder."""
+    """Writes metrics, members, table and pictures into the sweep's folder."""
     table = comparison.table(arms)
     rows = (row._replace(point=arm.label) for arm in arms for row in arm.rows)
     run_folder.write_metrics(folder, rows)
-    (folder / "table.md").write_text(comparison.markdown(table) + "\n")
-    _write_members(folder / "members.csv", arms)
-    ends(arms, title).savefig(folder / "sweep.png", dpi=130)
-    curve_plots.figure(arms, title).savefig(folder / "curves.png", dpi=curve_plots.DPI)
-    return Written(table, ["metrics.csv", "members.csv", "table.md", "sweep.png", "curves.png"])
+    (folder / layout.SWEEP_TABLE).write_text(comparison.markdown(table) + "\n")
+    _write_members(folder / layout.SWEEP_MEMBERS, arms)
+    ends(arms, title).savefig(folder / layout.SWEEP_ENDS, dpi=130)
+    curve_plots.figure(arms, title).savefig(folder / layout.SWEEP_CURVES, dpi=curve_plots.DPI)
+    files = [layout.METRICS, layout.SWEEP_MEMBERS, layout.SWEEP_TABLE, layout.SWEEP_ENDS, layout.SWEEP_CURVES]
+    return Written(table, files)
 
 
 def _write_members(path: Path, arms: list[Arm]) -> None:

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.analysis.text import markdown_table, with_interval
 from wsrl_mjx.experiments.jobs import PlannedRun, per_seed
+from wsrl_mjx.runs import layout
 
 WARMUP_STEPS = 5000
 SCORES = ("pretrained", "with_warmup", "without_warmup")
@@ -91,7 +92,7 @@ def read(folder: Path, grid: Grid, is_done: Callable[[str], bool]) -> list[Cell]
         if all(map(is_done, place.runs)):
             runs = [folder / name for name in place.runs]
             scores = [per_seed(runs[0], "pretrained"), *(per_seed(run, "final") for run in runs)]
-            rows = json.loads((runs[0] / "summary.json").read_text())["offline_rows"]
+            rows = json.loads((runs[0] / layout.SUMMARY).read_text())["offline_rows"]
             cells.append(Cell(place, rows, *map(np.array, scores)))
     return cells
 

@@ -20,6 +20,7 @@ from wsrl_mjx.data import rollout
 from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.rendering import maze_view
+from wsrl_mjx.runs import layout
 from wsrl_mjx.training import diagnostics
 from wsrl_mjx.training.loop import ONE_DEVICE, member_axes
 from wsrl_mjx.training.sharding import Placement
@@ -56,7 +57,7 @@ class Evaluation:
         self._env, self._sac, self._config, self._compiled = env, sac, config, compiled
         self._shared = shared
         # The picture is of one policy's seeds: over a grid it would mix what differs.
-        self._maze = None if config.points else maze_view.of(env, sac, folder, placement)
+        self._maze = None if config.points else maze_view.of(env, sac, folder / layout.MAZE_LOOKS, placement)
         self._seeds = jnp.asarray([member.seed for member in grid.of(config)])
         axes = (member_axes(sac), 0)
         self._play = jax.jit(placement.over_members(self._play_one, (0, 0)))

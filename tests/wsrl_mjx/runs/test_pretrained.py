@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import pytest
 
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.runs import pretrained
+from wsrl_mjx.runs import layout, pretrained
 from wsrl_mjx.runs.checkpoint import Checkpoints
 
 IDENTITY = pretrained.as_json(
@@ -17,7 +17,7 @@ IDENTITY = pretrained.as_json(
 
 
 def keep(run_dir: Path, identity: dict[str, Any]) -> Path:
-    kept = Checkpoints(run_dir / pretrained.FOLDER)
+    kept = Checkpoints(run_dir / layout.PRETRAINED)
     kept.save(0, {"weights": jnp.zeros(2)}, {"identity": identity})
     kept.close()
     return run_dir
