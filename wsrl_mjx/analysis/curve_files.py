@@ -15,6 +15,7 @@ from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.analysis.text import markdown_table, with_interval
+from wsrl_mjx.data import files
 
 SCORE = "score"  # an arm's own, see `Arm.unit`; every other name is a metric's
 RETURN = "eval/return"  # what the score is worked out from
@@ -33,16 +34,15 @@ def write_csv(arms: Sequence[Arm], names: Sequence[str], path: Path) -> None:
     What was not measured there is empty.
     """
     columns = [*dict.fromkeys([*names, RETURN])]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*ABOUT, "unit", *PLACE, *columns])
-        for arm in arms:
-            about = [arm.label, arm.world, arm.method, str(arm.keeps_data).lower(), arm.warmup, arm.unit]
-            values = {name: _values(arm, name) for name in columns}
-            for step, seed in sorted(set().union(*values.values())):
-                found = [values[name].get((step, seed)) for name in columns]
-                numbers = ["" if value is None else f"{value:.6g}" for value in found]
-                writer.writerow([*about, step, seed, *numbers])
+    rows: list[list[Any]] = []
+    for arm in arms:
+        about = [arm.label, arm.world, arm.method, str(arm.keeps_data).lower(), arm.warmup, arm.unit]
+        values = {name: _values(arm, name) for name in columns}
+        for step, seed in sorted(set().union(*values.values())):
+            found = [values[name].get((step, seed)) for name in columns]
+            numbers = ["" if value is None else f"{value:.6g}" for value in found]
+            rows.append([*about, step, seed, *numbers])
+    files.write_csv(path, [*ABOUT, "unit", *PLACE, *columns], rows)
 
 
 def read_csv(path: Path) -> list[Arm]:

@@ -74,7 +74,4 @@ def check_columns(path: Path) -> None:
 
 def write(path: Path, rows: Iterable[Row]) -> None:
     """Replaces a metrics file in one move."""
-    with files.written_whole(path) as beside, beside.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(row._replace(value=repr(row.value)) for row in rows)
+    files.write_csv(path, COLUMNS, (row._replace(value=repr(row.value)) for row in rows))

@@ -1,9 +1,10 @@
 """Files: written whole or not at all, and their errors in words."""
 
 import contextlib
+import csv
 import json
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ def write_json(path: Path, content: Any) -> None:
     """Writes plain values as a JSON file, whole or not at all."""
     with written_whole(path) as beside:
         beside.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes a header and rows as a CSV file, whole or not at all."""
+    with written_whole(path) as beside, beside.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
 
 
 def in_words(error: OSError) -> str:

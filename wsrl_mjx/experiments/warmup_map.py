@@ -3,7 +3,6 @@
 A cell holds the final success with the warmup minus that without, both from the same pretraining.
 """
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from matplotlib.figure import Figure
 
 from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.analysis.text import markdown_table, with_interval
+from wsrl_mjx.data import files
 from wsrl_mjx.experiments.jobs import PlannedRun, per_seed
 from wsrl_mjx.runs import layout
 
@@ -99,14 +99,13 @@ def read(folder: Path, grid: Grid, is_done: Callable[[str], bool]) -> list[Cell]
 
 def write_csv(cells: Sequence[Cell], path: Path) -> None:
     """Writes one line a cell and seed."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FIELDS)
-        for cell in cells:
-            env, share, length = cell.place
-            scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
-            for seed, row in enumerate(scores):
-                writer.writerow((env, share, cell.rows, length, seed, *(round(float(x), 1) for x in row)))
+    rows: list[list[Any]] = []
+    for cell in cells:
+        env, share, length = cell.place
+        scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
+        for seed, row in enumerate(scores):
+            rows.append([env, share, cell.rows, length, seed, *(round(float(x), 1) for x in row)])
+    files.write_csv(path, FIELDS, rows)
 
 
 def markdown(cells: Sequence[Cell]) -> str:

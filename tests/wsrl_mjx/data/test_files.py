@@ -67,3 +67,14 @@ def test_arrays_have_the_digests_that_were_saved_with_them() -> None:
     rows = {name: numbers + i for i, name in enumerate(dataset.FIELDS)}
     said = b"".join(f"{name}(2, 3)float32".encode() + rows[name].tobytes() for name in dataset.FIELDS)
     assert dataset.digest(rows) == hashlib.sha256(said).hexdigest()
+
+
+def test_a_csv_file_has_unix_line_ends_and_quotes_where_it_must(tmp_path: Path) -> None:
+    files.write_csv(tmp_path / "table.csv", ["arm", "n"], ([name, 1] for name in ("a,b", "c")))
+    assert (tmp_path / "table.csv").read_bytes() == b'arm,n\n"a,b",1\nc,1\n'
+
+
+def test_rows_that_cannot_be_worked_out_leave_no_table(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        files.write_csv(tmp_path / "table.csv", ["n"], ([1 / n] for n in (1, 0)))
+    assert list(tmp_path.iterdir()) == []
