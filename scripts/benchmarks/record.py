@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from wsrl_mjx.data import files
+
 HOW = ("settings", "versions")  # what all parts of a file have in common
 
 
@@ -47,7 +49,4 @@ def check(path: Path, common: dict[str, Any]) -> None:
 def add(path: Path, common: dict[str, Any], name: str, numbers: dict[str, Any]) -> None:
     """Writes a part's numbers into the file, in the place of earlier ones of that part."""
     found = read(path)
-    content = {**common, "parts": {**found["parts"], name: numbers}}
-    beside = path.with_name(path.name + ".part")  # a cut while writing leaves the old file whole
-    beside.write_text(json.dumps(content, indent=2) + "\n")
-    beside.replace(path)
+    files.write_json(path, {**common, "parts": {**found["parts"], name: numbers}})

@@ -13,7 +13,8 @@ from benchmarks.learning import filled
 from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.resumption import FOLDER, Resumption
+from wsrl_mjx.runs.layout import CHECKPOINTS
+from wsrl_mjx.runs.resumption import Resumption
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.types import Clock
 
@@ -32,7 +33,7 @@ def saves(config: Config, seeds: int, repeats: int) -> dict[str, Any]:
             began = time.perf_counter()
             resumption.save(index, "online", index, {}, state, Clock.zero())
             taken.append(1e3 * (time.perf_counter() - began))
-        newest = folder.path / FOLDER / str(repeats)
+        newest = folder.path / CHECKPOINTS / str(repeats)
         size = sum(file.stat().st_size for file in newest.rglob("*") if file.is_file())
         resumption.close()
         folder.close()

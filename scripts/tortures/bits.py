@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tortures.judge import Row, leaves, like_of, same
-from wsrl_mjx.runs.resumption import FOLDER
+from wsrl_mjx.runs.layout import CHECKPOINTS, METRICS
 
 
 def flip_a_bit(folder: Path, rng: random.Random) -> Path:
@@ -24,16 +24,16 @@ def flip_a_bit(folder: Path, rng: random.Random) -> Path:
 def flip_bits(place: Path, straight: Path, flips: int, seed: int) -> list[Row]:
     """Flips bits of the newest checkpoint: half of them anywhere, half in a file drawn first."""
     rng, like = random.Random(seed), like_of(straight)
-    newest = max(int(path.name) for path in (straight / FOLDER).iterdir() if path.name.isdigit())
+    newest = max(int(path.name) for path in (straight / CHECKPOINTS).iterdir() if path.name.isdigit())
     before = leaves_without(straight, newest, like, place)
     whole = leaves(straight, like)
     counts = dict.fromkeys(("answered by the checkpoint before", "in bytes that are never read", "WRONG"), 0)
     for number in range(flips):
         copy = place / "flipped"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(straight / FOLDER, copy / FOLDER)
-        shutil.copy(straight / "metrics.csv", copy)
-        folder = copy / FOLDER / str(newest)
+        shutil.copytree(straight / CHECKPOINTS, copy / CHECKPOINTS)
+        shutil.copy(straight / METRICS, copy)
+        folder = copy / CHECKPOINTS / str(newest)
         if number % 2:  # small files would hardly ever be hit
             folder = rng.choice([path for path in sorted(folder.rglob("*")) if path.is_file()]).parent
         flip_a_bit(folder, rng)
@@ -52,7 +52,7 @@ def flip_bits(place: Path, straight: Path, flips: int, seed: int) -> list[Row]:
 def leaves_without(path: Path, step: int, like: Callable[[str], object], place: Path) -> list:
     """Returns the arrays of the checkpoint before `step`."""
     copy = place / "before"
-    shutil.copytree(path / FOLDER, copy / FOLDER)
-    shutil.copy(path / "metrics.csv", copy)
-    shutil.rmtree(copy / FOLDER / str(step))
+    shutil.copytree(path / CHECKPOINTS, copy / CHECKPOINTS)
+    shutil.copy(path / METRICS, copy)
+    shutil.rmtree(copy / CHECKPOINTS / str(step))
     return leaves(copy, like)

@@ -22,6 +22,7 @@ from tortures.judge import Judge, Row
 from tortures.kills import kill_often
 from tortures.signals import terminate_in_each_phase
 from tortures.victim import Settings, Victim
+from wsrl_mjx.analysis.text import markdown_table
 from wsrl_mjx.training import runtime
 
 
@@ -86,8 +87,8 @@ def run_undisturbed(settings: Settings, place: Path) -> tuple[Victim, float]:
 
 def markdown(rows: list[Row]) -> str:
     """Returns the rows as a table."""
-    lines = ["| what was done | how often, where | what came of it | as promised |", "|---|---|---|---|"]
-    return "\n".join([*lines, *(f"| {a} | {b} | {c} | {'yes' if ok else 'NO'} |" for a, b, c, ok in rows)])
+    header = ("what was done", "how often, where", "what came of it", "as promised")
+    return markdown_table(header, ([*said, "yes" if ok else "NO"] for *said, ok in rows))
 
 
 def main(arguments: list[str] | None = None) -> None:

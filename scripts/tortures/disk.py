@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tortures.judge import Judge, Row, leaves, verdict
 from tortures.victim import Settings, Victim
-from wsrl_mjx.runs.resumption import FOLDER
+from wsrl_mjx.runs.layout import CHECKPOINTS, SUMMARY
 
 PATIENCE = 0.02  # seconds between two looks at a run
 FULL_AFTER = 2000  # online steps: there are sound checkpoints by then
@@ -17,9 +17,9 @@ def fill_the_disk(settings: Settings, place: Path, judge: Judge) -> list[Row]:
     process = victim.start()
     while process.poll() is None and victim.online_steps < FULL_AFTER:
         time.sleep(PATIENCE)
-    victim.limit_files(process, largest_file(victim.path / FOLDER) // 2)
+    victim.limit_files(process, largest_file(victim.path / CHECKPOINTS) // 2)
     code = process.wait()
-    failed, ended = victim.last_words().count("could not be saved"), (victim.path / "summary.json").exists()
+    failed, ended = victim.last_words().count("could not be saved"), (victim.path / SUMMARY).exists()
     step = leaves(victim.path)[0]
     came = f"exit code {code}, {failed} saves failed, summary {'there' if ended else 'MISSING'}, "
     came += f"checkpoint of step {step:,} sound"

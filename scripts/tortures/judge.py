@@ -15,7 +15,8 @@ from tortures.victim import Victim
 from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config, from_saved
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.resumption import FOLDER, Resumption
+from wsrl_mjx.runs.layout import CHECKPOINTS, METRICS
+from wsrl_mjx.runs.resumption import Resumption
 from wsrl_mjx.runs.run_folder import RunFolder, read_config
 
 # What was done, how often or where, what came of it, and whether it is as promised.
@@ -26,11 +27,11 @@ class Judge:
     """Compares runs with the undisturbed one."""
 
     def __init__(self, straight: Path) -> None:
-        self._leaves, self._metrics = leaves(straight), (straight / "metrics.csv").read_bytes()
+        self._leaves, self._metrics = leaves(straight), (straight / METRICS).read_bytes()
 
     def same(self, path: Path) -> bool:
         """Returns whether every array of the last checkpoint and every row of the metrics is the same."""
-        return same(leaves(path), self._leaves) and (path / "metrics.csv").read_bytes() == self._metrics
+        return same(leaves(path), self._leaves) and (path / METRICS).read_bytes() == self._metrics
 
 
 def like_of(path: Path) -> Callable[[str], object]:
@@ -45,8 +46,8 @@ def leaves(path: Path, like: Callable[[str], object] | None = None, said: io.Str
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "run"
         copy.mkdir()
-        shutil.copytree(path / FOLDER, copy / FOLDER)
-        shutil.copy(path / "metrics.csv", copy)
+        shutil.copytree(path / CHECKPOINTS, copy / CHECKPOINTS)
+        shutil.copy(path / METRICS, copy)
         resumption = Resumption(RunFolder(copy), Console(RichConsole(file=said or io.StringIO())))
         saved = resumption.newest(like or like_of(path))  # pyright: ignore[reportArgumentType]
         resumption.close()

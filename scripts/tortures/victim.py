@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wsrl_mjx.data import cache
-from wsrl_mjx.runs.resumption import FOLDER
+from wsrl_mjx.runs.layout import CHECKPOINTS, CONFIG
 from wsrl_mjx.runs.run_folder import read_metrics
 
 SAVING = "*.orbax-checkpoint-tmp"
@@ -35,7 +35,7 @@ class Victim:
 
     def start(self) -> "subprocess.Popen[bytes]":
         """Begins the run, or goes on with it."""
-        resume = ["--resume"] if (self.path / "config.json").exists() else []
+        resume = ["--resume"] if (self.path / CONFIG).exists() else []
         flags = resume or self._flags
         self._lives += 1
         # Datasets and pretrainings are made anew by each victim; compiled programs are shared.
@@ -69,7 +69,7 @@ class Victim:
     @property
     def saving(self) -> bool:
         """Whether a checkpoint is being written."""
-        return any((self.path / FOLDER).glob(SAVING))
+        return any((self.path / CHECKPOINTS).glob(SAVING))
 
     @property
     def where(self) -> str:

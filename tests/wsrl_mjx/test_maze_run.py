@@ -30,7 +30,7 @@ def test_a_maze_trains_and_leaves_its_picture(tmp_path: Path, capsys: pytest.Cap
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert 0.0 <= summary["behavior"]["score"] <= 100.0
 
-    moments = maze_picture.read(tmp_path / "run")
+    moments = maze_picture.read(tmp_path / "run" / "maze")
     assert [moment.step for moment in moments] == [0, 200, 400]
     paths = moments[0].seen["paths"]
     assert paths.shape == (2, 101, 4, 2)

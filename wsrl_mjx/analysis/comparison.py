@@ -1,11 +1,10 @@
 """Several runs side by side: their scores, and a table of where they start, fall and end."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,8 @@ import envs
 from envs.base import ReferenceScores
 from wsrl_mjx.analysis.metrics import Curve, Row, curve
 from wsrl_mjx.analysis.statistics import Estimate, iqm_interval, mean_interval, probability_of_improvement
+from wsrl_mjx.analysis.text import markdown_table, with_interval
+from wsrl_mjx.data import files
 
 MOMENTS = ("at switch", "lowest", "final", "area")  # of a curve of scores, a number a seed
 
@@ -160,28 +161,25 @@ def _interquartile(arms: Sequence[Arm]) -> dict[str, Estimate]:
 
 def markdown(lines: Sequence[Line]) -> str:
     """Returns the table as Markdown: means, and interquartile means (IQM), with their intervals."""
-    header = ["arm", "env", "seeds", "online steps", *COLUMNS]
-    rows = [header, ["---"] * len(header)]
+    rows: list[list[str]] = []
     for line in lines:
         cells = [_show(line.estimates.get(name), line.unit) for name in COLUMNS]
         rows.append([line.arm, line.env, str(line.seeds), f"{line.online_steps:,}", *cells])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    return markdown_table(["arm", "env", "seeds", "online steps", *COLUMNS], rows)
 
 
 def write_csv(lines: Sequence[Line], path: Path) -> None:
     """Writes the table with a column for each value and each bound."""
     bounds = [f"{name.replace(' ', '_')}{end}" for name in COLUMNS for end in ("", "_low", "_high")]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["arm", "env", "unit", "seeds", "online_steps", *bounds])
-        for line in lines:
-            found = [line.estimates.get(name, ("", "", "")) for name in COLUMNS]
-            numbers = [x if x == "" else round(float(x), 4) for estimate in found for x in estimate]
-            writer.writerow([line.arm, line.env, line.unit, line.seeds, line.online_steps, *numbers])
+    rows: list[list[Any]] = []
+    for line in lines:
+        found = [line.estimates.get(name, ("", "", "")) for name in COLUMNS]
+        numbers = [x if x == "" else round(float(x), 4) for estimate in found for x in estimate]
+        rows.append([line.arm, line.env, line.unit, line.seeds, line.online_steps, *numbers])
+    files.write_csv(path, ["arm", "env", "unit", "seeds", "online_steps", *bounds], rows)
 
 
 def _show(estimate: Estimate | None, unit: str) -> str:
     if estimate is None:
         return ""
-    digits = 1 if unit == "normalised score" else 0
-    return "{:,.{n}f} [{:,.{n}f}, {:,.{n}f}]".format(*map(float, estimate), n=digits)
+    return with_interval(estimate, ",.1f" if unit == "normalised score" else ",.0f")

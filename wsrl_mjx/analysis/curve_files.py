@@ -13,7 +13,9 @@ import numpy as np
 
 from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.metrics import Row
-from wsrl_mjx.analysis.statistics import Estimate, mean_interval
+from wsrl_mjx.analysis.statistics import mean_interval
+from wsrl_mjx.analysis.text import markdown_table, with_interval
+from wsrl_mjx.data import files
 
 SCORE = "score"  # an arm's own, see `Arm.unit`; every other name is a metric's
 RETURN = "eval/return"  # what the score is worked out from
@@ -32,16 +34,15 @@ def write_csv(arms: Sequence[Arm], names: Sequence[str], path: Path) -> None:
     What was not measured there is empty.
     """
     columns = [*dict.fromkeys([*names, RETURN])]
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*ABOUT, "unit", *PLACE, *columns])
-        for arm in arms:
-            about = [arm.label, arm.world, arm.method, str(arm.keeps_data).lower(), arm.warmup, arm.unit]
-            values = {name: _values(arm, name) for name in columns}
-            for step, seed in sorted(set().union(*values.values())):
-                found = [values[name].get((step, seed)) for name in columns]
-                numbers = ["" if value is None else f"{value:.6g}" for value in found]
-                writer.writerow([*about, step, seed, *numbers])
+    rows: list[list[Any]] = []
+    for arm in arms:
+        about = [arm.label, arm.world, arm.method, str(arm.keeps_data).lower(), arm.warmup, arm.unit]
+        values = {name: _values(arm, name) for name in columns}
+        for step, seed in sorted(set().union(*values.values())):
+            found = [values[name].get((step, seed)) for name in columns]
+            numbers = ["" if value is None else f"{value:.6g}" for value in found]
+            rows.append([*about, step, seed, *numbers])
+    files.write_csv(path, [*ABOUT, "unit", *PLACE, *columns], rows)
 
 
 def read_csv(path: Path) -> list[Arm]:
@@ -86,12 +87,8 @@ def markdown(arms: Sequence[Arm], names: Sequence[str]) -> str:
     Not of the score, whose table is `comparison.markdown`.
     """
     moments = [f"`{name}`, {moment}" for name in names for moment in ("first", "last")]
-    header = ["arm", "env", *moments]
-    rows = [header, ["---"] * len(header)]
-    for arm in arms:
-        cells = [cell for name in names for cell in _ends(arm, name)]
-        rows.append([arm.label, arm.world, *cells])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    rows = [[arm.label, arm.world, *(cell for name in names for cell in _ends(arm, name))] for arm in arms]
+    return markdown_table(["arm", "env", *moments], rows)
 
 
 def _has(arm: Arm, name: str) -> bool:
@@ -112,8 +109,4 @@ def _ends(arm: Arm, name: str) -> list[str]:
     if not arm.measured(name):
         return ["", ""]
     _, values = arm.online(name)
-    return [_show(mean_interval(row[~np.isnan(row)])) for row in (values[0], values[-1])]
-
-
-def _show(estimate: Estimate) -> str:
-    return "{:.3g} [{:.3g}, {:.3g}]".format(*map(float, estimate))
+    return [with_interval(mean_interval(row[~np.isnan(row)]), ".3g") for row in (values[0], values[-1])]

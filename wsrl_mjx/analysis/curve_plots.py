@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import EngFormatter, LogFormatter
+from scipy.optimize import isotonic_regression
 
 from wsrl_mjx.analysis.comparison import Arm, by_label, environments
 from wsrl_mjx.analysis.statistics import mean_interval
@@ -232,17 +233,11 @@ def _label_ends(axes: Axes, panel: Panel, arms: Sequence[Arm], styles: dict[str,
 def spread(places: np.ndarray, gap: float) -> np.ndarray:
     """Returns the places, [N], moved as little as they must be for `gap` between any two, inside [0, 1].
 
-    The least squares solution: an isotonic regression of places less gaps, where neighbours that would pass
-    each other are pooled, cut to its bounds.
+    The least squares solution: an isotonic regression of places less gaps, cut to its bounds.
     """
     order = np.argsort(places, kind="stable")
     steps = gap * np.arange(len(places))
-    pools: list[list[float]] = []
-    for place in places[order] - steps:
-        pools.append([float(place)])
-        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-            pools[-2:] = [pools[-2] + pools[-1]]
-    apart = np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools])
+    apart = isotonic_regression(places[order] - steps).x
     moved = np.empty(len(places))
     moved[order] = np.clip(apart, 0.0, max(0.0, 1.0 - gap * (len(places) - 1))) + steps
     return moved

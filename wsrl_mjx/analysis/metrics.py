@@ -1,12 +1,13 @@
 """Metrics: rows of a file, and one metric's values over steps and seeds as an array."""
 
 import csv
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+
+from wsrl_mjx.data import files
 
 COLUMNS = ("phase", "step", "seed", "name", "value", "point")
 
@@ -73,9 +74,4 @@ def check_columns(path: Path) -> None:
 
 def write(path: Path, rows: Iterable[Row]) -> None:
     """Replaces a metrics file in one move."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(row._replace(value=repr(row.value)) for row in rows)
-    temporary.replace(path)
+    files.write_csv(path, COLUMNS, (row._replace(value=repr(row.value)) for row in rows))

@@ -1,4 +1,8 @@
-"""Numbers as people read them."""
+"""Numbers as people read them, one by one and in tables."""
+
+from collections.abc import Iterable, Sequence
+
+from wsrl_mjx.analysis.statistics import Estimate
 
 
 def duration(seconds: float) -> str:
@@ -22,3 +26,20 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     raise AssertionError("the last unit takes any number")
+
+
+def with_interval(estimate: Estimate, digits: str) -> str:
+    """Returns a single estimate and its bounds as text, such as 61.2 [55.0, 66.9].
+
+    Args:
+        estimate: of one number.
+        digits: how a number is written, as in a format string: ".1f".
+    """
+    value, low, high = (format(float(number), digits) for number in estimate)
+    return f"{value} [{low}, {high}]"
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Returns a table in Markdown, without a line break at its end."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -14,6 +14,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import cache
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import check_free, read_config
 from wsrl_mjx.training import runtime
@@ -117,7 +118,7 @@ def _check_paths(command: Command) -> None:
         check_free(command.run_dir)
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache-dir {command.cache_dir} is no folder")
-    if command.pretrained is not None and not (command.pretrained / "pretrained").is_dir():
+    if command.pretrained is not None and not (command.pretrained / layout.PRETRAINED).is_dir():
         raise ValueError(f"pretrained {command.pretrained} is not a run with a finished pretraining")
 
 

@@ -4,7 +4,6 @@ A behaviour is two files: `<level>.npz` with the actor's parameters and `<level>
 what it scores and how it was made.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
 from importlib import resources
@@ -17,6 +16,7 @@ import numpy as np
 from flax import traverse_util
 
 from wsrl_mjx.algos import networks
+from wsrl_mjx.data import digests, files
 from wsrl_mjx.data.rollout import Act
 from wsrl_mjx.types import Key, Params
 
@@ -53,15 +53,15 @@ def save(folder: Path, level: str, actor: networks.Actor, params: Params, card: 
     """Writes `<level>.npz` and `<level>.json` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     flat: dict[str, Any] = traverse_util.flatten_dict(params, sep="/")
-    np.savez_compressed(folder / f"{level}.npz", **flat)
+    with files.written_whole(folder / f"{level}.npz") as beside:
+        np.savez_compressed(beside, **flat)
     network = {
         "action_size": actor.action_size,
         "hidden": list(actor.hidden),
         "layer_norm": actor.layer_norm,
         "std_mode": actor.std_mode,
     }
-    text = json.dumps({**card, "network": network}, indent=2)
-    (folder / f"{level}.json").write_text(text + "\n")
+    files.write_json(folder / f"{level}.json", {**card, "network": network})
 
 
 def load(folder: Path, level: str) -> Behavior:
@@ -88,7 +88,7 @@ def load(folder: Path, level: str) -> Behavior:
 
 def digest(folder: Path, level: str) -> str:
     """Returns the SHA-256 of a behaviour's weights file."""
-    return hashlib.sha256((folder / f"{level}.npz").read_bytes()).hexdigest()
+    return digests.of_file(folder / f"{level}.npz")
 
 
 def shipped_folder(env_name: str) -> Path:

@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from wsrl_mjx.data import digests
+
 ENVIRONMENT_VARIABLE = "WSRL_MJX_CACHE"
 
 # The sources behind every number of a dataset or a pretraining. What settings say is among the ingredients.
@@ -30,7 +32,7 @@ def default_folder() -> Path:
 def key_of(ingredients: dict[str, Any]) -> str:
     """Returns a short digest of everything that decides a result: what is asked for, and the code."""
     text = json.dumps([ingredients, _code()], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return digests.of_bytes(text.encode())[:16]
 
 
 @functools.cache

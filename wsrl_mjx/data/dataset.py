@@ -4,7 +4,6 @@ On disk a dataset is a folder with `transitions.npz`, rows in trajectory order w
 and `card.json`. Reward scale and bias are applied once, in `to_device`, together with the returns-to-go.
 """
 
-import hashlib
 import json
 import tempfile
 import zipfile
@@ -20,7 +19,7 @@ import numpy as np
 from envs.base import Environment, EnvState, ReferenceScores
 from wsrl_mjx import keys
 from wsrl_mjx.algos.base import hyper
-from wsrl_mjx.data import rollout, trajectories
+from wsrl_mjx.data import digests, files, rollout, trajectories
 from wsrl_mjx.data.returns_to_go import monte_carlo_returns
 from wsrl_mjx.data.rollout import Controller, RewardTransform
 from wsrl_mjx.keys import Purpose
@@ -116,11 +115,11 @@ def concatenate(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 def digest(rows: dict[str, np.ndarray]) -> str:
     """Returns the SHA-256 of all arrays: names, shapes and bytes."""
-    sha = hashlib.sha256()
+    parts: list[bytes | memoryview] = []
     for name in FIELDS:
-        sha.update(f"{name}{rows[name].shape}{rows[name].dtype}".encode())
-        sha.update(np.ascontiguousarray(rows[name]).tobytes())
-    return sha.hexdigest()
+        array = np.ascontiguousarray(rows[name])
+        parts += [f"{name}{array.shape}{array.dtype}".encode(), array.data]
+    return digests.of_bytes(*parts)
 
 
 def make_card(
@@ -158,7 +157,7 @@ def save(folder: Path, dataset: Dataset) -> None:
         made.mkdir()
         arrays: dict[str, Any] = dataset.rows
         np.savez(made / "transitions.npz", **arrays)
-        (made / "card.json").write_text(json.dumps(dataset.card, indent=2) + "\n")
+        files.write_json(made / "card.json", dataset.card)
         try:
             made.replace(folder)
         except OSError:

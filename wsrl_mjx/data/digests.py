@@ -10,7 +10,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from wsrl_mjx.data import files
+
 SEAL = "digests.json"  # inside a folder
+
+
+def of_bytes(*parts: bytes | memoryview) -> str:
+    """Returns the SHA-256 of bytes, as if the parts were one."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def of_file(path: Path) -> str:
+    """Returns the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def of_array(leaf: Any) -> str:
@@ -18,9 +34,7 @@ def of_array(leaf: Any) -> str:
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     array = np.asarray(leaf)
-    digest = hashlib.sha256(f"{array.dtype} {array.shape} ".encode())
-    digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    return of_bytes(f"{array.dtype} {array.shape} ".encode(), np.ascontiguousarray(array).data)
 
 
 def of_leaves(tree: Any) -> dict[str, str]:
@@ -31,16 +45,14 @@ def of_leaves(tree: Any) -> dict[str, str]:
 
 def of_json(content: Any) -> str:
     """Returns the SHA-256 of plain values as JSON has them."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return of_bytes(json.dumps(content, sort_keys=True).encode())
 
 
 def seal(folder: Path) -> None:
     """Writes the SHA-256 of every file below `folder` into it; does without where there is no room."""
-    files = {str(path.relative_to(folder)): _of_file(path) for path in _files(folder)}
-    temporary = folder.parent / f".{folder.name}-{SEAL}"
+    content = {str(path.relative_to(folder)): of_file(path) for path in _files(folder)}
     with contextlib.suppress(OSError):
-        temporary.write_text(json.dumps(files))
-        temporary.replace(folder / SEAL)
+        files.write_json(folder / SEAL, content)
 
 
 def check_seal(folder: Path, beginning: str = "") -> None:
@@ -60,14 +72,9 @@ def check_seal(folder: Path, beginning: str = "") -> None:
     sealed = json.loads((folder / SEAL).read_text())
     there = {str(path.relative_to(folder)): path for path in _files(folder)}
     for name in sorted(sealed.keys() | there.keys()):
-        if name.startswith(beginning) and (name not in there or sealed.get(name) != _of_file(there[name])):
+        if name.startswith(beginning) and (name not in there or sealed.get(name) != of_file(there[name])):
             raise ValueError(f"the file {name} is not what was saved")
 
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.name != SEAL]
-
-
-def _of_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,44 @@
 """Files: written whole or not at all, and their errors in words."""
 
+import contextlib
+import csv
+import json
+import os
+from collections.abc import Generator, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Generator[Path]:
+    """Gives a new file beside `path` to write, and moves it there in one step when the body is done.
+
+    A reader never sees half a file. An error in the body leaves what was there before, and nothing beside it.
+    """
+    # By process, because machines that share a folder write alike; NumPy adds an ending where it sees none.
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield beside
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes plain values as a JSON file, whole or not at all."""
+    with written_whole(path) as beside:
+        beside.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes a header and rows as a CSV file, whole or not at all."""
+    with written_whole(path) as beside, beside.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
 
 def in_words(error: OSError) -> str:
     """Returns an error of the system in one line, with the file that it is about."""

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsrl_mjx.data import trajectories
+from wsrl_mjx.data import files, trajectories
 from wsrl_mjx.data.trajectories import Rows
 from wsrl_mjx.types import Transition
 
@@ -53,10 +53,9 @@ def choose(held: Transition, seed: int) -> Transition:
 def save(folder: Path, rows: Transition) -> None:
     """Writes the measured rows into `folder` in one move."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".new-{FILE}"
     arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in vars(rows).items()}
-    np.savez(temporary, **arrays)
-    temporary.replace(folder / FILE)
+    with files.written_whole(folder / FILE) as beside:
+        np.savez(beside, **arrays)
 
 
 def load(folder: Path) -> Transition:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings
 from wsrl_mjx.analysis.comparison import Arm
+from wsrl_mjx.analysis.text import markdown_table, with_interval
 from wsrl_mjx.config.assignments import written
 from wsrl_mjx.experiments import jobs, warmup_map
 from wsrl_mjx.experiments.figure_runs import Plan, Request, settings
 from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arm
 from wsrl_mjx.runs.setup import open_folder
 
@@ -109,13 +111,13 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
         arms: what is finished of it.
         names: the score, and the metrics that were measured.
     """
-    rows = ["| arm | method | settings |", "| --- | --- | --- |"]
+    rows: list[list[str]] = []
     for name in FIGURES[request.figure].arms:
         arm, values = ARMS[name], settings(ARMS[name], request.envs[0], request)
         changes = ", ".join(f"`{key}={written(values[key])}`" for key in arm.changes)
-        rows.append(f"| {arm.label} | `{arm.method}` | {changes} |")
+        rows.append([arm.label, f"`{arm.method}`", changes])
     parts = [
-        "\n".join(rows),
+        markdown_table(["arm", "method", "settings"], rows),
         "Scores at the switch, at the lowest point after it, at the end, and on average over "
         "all online steps (area): means and interquartile means (IQM), with 95 % bootstrap intervals.",
         comparison.markdown(comparison.table(arms)),
@@ -130,17 +132,16 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
     found = comparison.improvements(arms)
     if not found:
         return parts
-    rows = [f"| {label} | {p.value:.2f} [{p.low:.2f}, {p.high:.2f}] |" for label, p in found.items()]
     return [
         *parts,
         f"Probability that a run of {arms[0].label} ends above one of another arm, a tie counting one half.",
-        "\n".join(["| arm | probability |", "| --- | --- |", *rows]),
+        markdown_table(["arm", "probability"], ([arm, with_interval(p, ".2f")] for arm, p in found.items())),
     ]
 
 
 def _machines(plan: Plan, folder: Path) -> str:
     """Returns the devices and versions of JAX that the runs were made with."""
-    files = [folder / RUNS / job.name / "versions.json" for _, job in plan.runs]
+    files = [folder / RUNS / job.name / layout.VERSIONS for _, job in plan.runs]
     last = [json.loads(file.read_text()) for file in files if file.exists()]
     found = [versions for newest in last for versions in (newest, *newest.get("before", []))]
     return "; ".join(sorted({f"{versions['device']}, jax {versions['jax']}" for versions in found}))

@@ -13,7 +13,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data.trajectories import TooFewError
-from wsrl_mjx.runs import pretrained, signals
+from wsrl_mjx.runs import layout, pretrained, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run
@@ -117,15 +117,15 @@ def is_finished(run_dir: Path, online_steps: int = 0) -> bool:
 
     With a number of online steps: whether its end was not before them.
     """
-    summary = run_dir / "summary.json"
+    summary = run_dir / layout.SUMMARY
     return summary.is_file() and json.loads(summary.read_text()).get("online_steps", 0) >= online_steps
 
 
 def per_seed(run_dir: Path, moment: str) -> list[float]:
     """Returns every seed's score at a moment of a finished run: `pretrained` or `final`."""
-    seeds = json.loads((run_dir / "summary.json").read_text())["seeds"]
+    seeds = json.loads((run_dir / layout.SUMMARY).read_text())["seeds"]
     return [entry[moment]["score"] for entry in seeds.values()]
 
 
 def _is_begun(run_dir: Path) -> bool:
-    return (run_dir / "config.json").exists()
+    return (run_dir / layout.CONFIG).exists()

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsrl_mjx.config.settings import Config
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.setup import open_folder, settings_of
 
-GRID = "sweep.json"
+GRID = layout.SWEEP
 
 
 class Grid(NamedTuple):

@@ -1,10 +1,9 @@
 """What a sweep leaves: a row a member, a table with intervals per grid point, and its picture."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -15,9 +14,10 @@ from wsrl_mjx.analysis import comparison, curve_plots
 from wsrl_mjx.analysis.comparison import Arm, Line
 from wsrl_mjx.analysis.metrics import curve
 from wsrl_mjx.analysis.statistics import mean_interval
+from wsrl_mjx.data import files
 from wsrl_mjx.experiments.jobs import is_finished
 from wsrl_mjx.experiments.sweep import Part
-from wsrl_mjx.runs import run_folder
+from wsrl_mjx.runs import layout, run_folder
 from wsrl_mjx.runs.arms import read_arms
 
 FIELDS = ("point", "seed", "pretrained", "lowest_after_switch", "final", "score_of_final")
@@ -46,29 +46,29 @@ def read(folder: Path, parts: Sequence[Part]) -> list[Arm]:
 
 
 def write(folder: Path, arms: list[Arm], title: str) -> Written:
-    """Writes metrics.csv, members.csv, table.md, sweep.png and curves.png into the sweep's folder."""
+    """Writes metrics, members, table and pictures into the sweep's folder."""
     table = comparison.table(arms)
     rows = (row._replace(point=arm.label) for arm in arms for row in arm.rows)
     run_folder.write_metrics(folder, rows)
-    (folder / "table.md").write_text(comparison.markdown(table) + "\n")
-    _write_members(folder / "members.csv", arms)
-    ends(arms, title).savefig(folder / "sweep.png", dpi=130)
-    curve_plots.figure(arms, title).savefig(folder / "curves.png", dpi=curve_plots.DPI)
-    return Written(table, ["metrics.csv", "members.csv", "table.md", "sweep.png", "curves.png"])
+    (folder / layout.SWEEP_TABLE).write_text(comparison.markdown(table) + "\n")
+    _write_members(folder / layout.SWEEP_MEMBERS, arms)
+    ends(arms, title).savefig(folder / layout.SWEEP_ENDS, dpi=130)
+    curve_plots.figure(arms, title).savefig(folder / layout.SWEEP_CURVES, dpi=curve_plots.DPI)
+    files = [layout.METRICS, layout.SWEEP_MEMBERS, layout.SWEEP_TABLE, layout.SWEEP_ENDS, layout.SWEEP_CURVES]
+    return Written(table, files)
 
 
 def _write_members(path: Path, arms: list[Arm]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FIELDS)
-        for arm in arms:
-            steps, returns = curve(arm.rows, "online", "eval/return")
-            scores = curve(arm.rows, "online", "eval/score")[1]
-            lowest = returns[steps > 0].min(axis=0)
-            for i, seed in enumerate(arm.seeds):
-                score = scores[-1, i] if scores.size else np.nan
-                row = (returns[0, i], lowest[i], returns[-1, i], score)
-                writer.writerow((arm.label, seed, *(round(float(x), 4) for x in row)))
+    rows: list[list[Any]] = []
+    for arm in arms:
+        steps, returns = curve(arm.rows, "online", "eval/return")
+        scores = curve(arm.rows, "online", "eval/score")[1]
+        lowest = returns[steps > 0].min(axis=0)
+        for i, seed in enumerate(arm.seeds):
+            score = scores[-1, i] if scores.size else np.nan
+            row = (returns[0, i], lowest[i], returns[-1, i], score)
+            rows.append([arm.label, seed, *(round(float(x), 4) for x in row)])
+    files.write_csv(path, FIELDS, rows)
 
 
 def ends(arms: list[Arm], title: str) -> Figure:

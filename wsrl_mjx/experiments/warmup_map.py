@@ -3,7 +3,6 @@
 A cell holds the final success with the warmup minus that without, both from the same pretraining.
 """
 
-import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wsrl_mjx.analysis.statistics import mean_interval
+from wsrl_mjx.analysis.text import markdown_table, with_interval
+from wsrl_mjx.data import files
 from wsrl_mjx.experiments.jobs import PlannedRun, per_seed
+from wsrl_mjx.runs import layout
 
 WARMUP_STEPS = 5000
 SCORES = ("pretrained", "with_warmup", "without_warmup")
@@ -90,36 +92,33 @@ def read(folder: Path, grid: Grid, is_done: Callable[[str], bool]) -> list[Cell]
         if all(map(is_done, place.runs)):
             runs = [folder / name for name in place.runs]
             scores = [per_seed(runs[0], "pretrained"), *(per_seed(run, "final") for run in runs)]
-            rows = json.loads((runs[0] / "summary.json").read_text())["offline_rows"]
+            rows = json.loads((runs[0] / layout.SUMMARY).read_text())["offline_rows"]
             cells.append(Cell(place, rows, *map(np.array, scores)))
     return cells
 
 
 def write_csv(cells: Sequence[Cell], path: Path) -> None:
     """Writes one line a cell and seed."""
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FIELDS)
-        for cell in cells:
-            env, share, length = cell.place
-            scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
-            for seed, row in enumerate(scores):
-                writer.writerow((env, share, cell.rows, length, seed, *(round(float(x), 1) for x in row)))
+    rows: list[list[Any]] = []
+    for cell in cells:
+        env, share, length = cell.place
+        scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
+        for seed, row in enumerate(scores):
+            rows.append([env, share, cell.rows, length, seed, *(round(float(x), 1) for x in row)])
+    files.write_csv(path, FIELDS, rows)
 
 
 def markdown(cells: Sequence[Cell]) -> str:
     """Returns one line a cell: success with intervals over seeds, and the gain."""
-    rows = [
-        "| env | successes in the data | its rows | pretraining | pretrained | with | without | gain |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    about = ["env", "successes in the data", "its rows", "pretraining"]
+    rows: list[list[str]] = []
     for cell in cells:
         gain = cell.with_warmup - cell.without_warmup
         shown = [cell.pretrained, cell.with_warmup, cell.without_warmup, gain]
-        numbers = ["{:.0f} [{:.0f}, {:.0f}]".format(*mean_interval(values)) for values in shown]
+        numbers = [with_interval(mean_interval(values), ".0f") for values in shown]
         env, share, length = cell.place
-        rows.append(f"| {env} | {_share(share)} | {cell.rows:,} | {length:,} | {' | '.join(numbers)} |")
-    return "\n".join(rows)
+        rows.append([env, _share(share), f"{cell.rows:,}", f"{length:,}", *numbers])
+    return markdown_table([*about, "pretrained", "with", "without", "gain"], rows)
 
 
 def figure(cells: Sequence[Cell], grid: Grid) -> Figure:
@@ -154,9 +153,9 @@ def _share(share: float | None) -> str:
 
 
 def _text(cell: Cell) -> str:
-    gain, low, high = mean_interval(cell.with_warmup - cell.without_warmup)
+    gain = mean_interval(cell.with_warmup - cell.without_warmup)
     return (
-        f"{gain:+.0f} [{low:+.0f}, {high:+.0f}]\n"
+        f"{with_interval(gain, '+.0f')}\n"
         f"pretrained {cell.pretrained.mean():.0f} %\n"
         f"with {cell.with_warmup.mean():.0f} %, without {cell.without_warmup.mean():.0f} %"
     )

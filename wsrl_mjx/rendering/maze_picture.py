@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from wsrl_mjx.rendering.maze_view import FOLDER, POINTS_PER_CELL
+from wsrl_mjx.rendering.maze_view import POINTS_PER_CELL
 
 WALL, REACHED, LOST, START, GOAL = "#4a4f57", "#ffffff", "#b3202c", "#1f5fa8", "#2e8b57"
 
@@ -26,10 +26,10 @@ class Moment:
     seen: dict[str, np.ndarray]
 
 
-def read(run_dir: Path) -> list[Moment]:
-    """Returns the looks of the online phase, in order; the first is at the switch."""
+def read(folder: Path) -> list[Moment]:
+    """Returns the looks of the online phase in `folder`, in order; the first is at the switch."""
     found = []
-    for path in (run_dir / FOLDER).glob("online-*.npz"):
+    for path in folder.glob("online-*.npz"):
         match = re.fullmatch(r"online-(\d+)", path.stem)
         if match:
             with np.load(path) as arrays:

@@ -1,7 +1,7 @@
 """What a maze shows besides numbers: the ways that policies take, and the value of every place.
 
-Looked at with every evaluation, and kept in the run folder as `maze/<phase>-<step>.npz` until the picture is
-drawn (`wsrl_mjx.rendering.maze_picture`).
+Looked at with every evaluation, and kept as `<phase>-<step>.npz` until the picture is drawn
+(`wsrl_mjx.rendering.maze_picture`).
 """
 
 from pathlib import Path
@@ -21,7 +21,6 @@ from wsrl_mjx.data import rollout
 from wsrl_mjx.training.sharding import Placement
 from wsrl_mjx.types import Compiler, Key
 
-FOLDER = "maze"
 POINTS_PER_CELL = 4  # along each axis, where values are taken
 EPISODES = 4  # of each seed's policy, for the picture
 
@@ -40,7 +39,7 @@ class MazeView:
     def __init__(self, env: Episodes, sac: SAC, folder: Path, placement: Placement) -> None:
         assert isinstance(env.task, MazeTask)
         self._env, self._task, self._sac = env, env.task, sac
-        self._folder = folder / FOLDER
+        self._folder = folder
         self._points = grid(self._task)
         self._look = jax.jit(placement.over_members(self._look_one, (0, 0)))
 

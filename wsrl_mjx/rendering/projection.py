@@ -11,6 +11,7 @@ from functools import cache
 
 import mujoco
 import numpy as np
+from scipy.spatial import ConvexHull, QhullError
 
 GEOM = mujoco.mjtGeom
 CIRCLE = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 48, endpoint=False)), np.sin(a)], axis=-1)
@@ -87,22 +88,12 @@ def capsule_outline(axis: np.ndarray, radius: float) -> np.ndarray:
 
 
 def hull(points: np.ndarray) -> np.ndarray:
-    """Returns the convex hull [P, 2] of points [Q, 2], counter-clockwise (Andrew's monotone chain)."""
-    ordered = np.unique(points, axis=0)
-
-    def half(chain: np.ndarray) -> list[np.ndarray]:
-        kept: list[np.ndarray] = []
-        for point in chain:
-            while len(kept) > 1 and _turn(kept[-2], kept[-1], point) <= 0:
-                kept.pop()
-            kept.append(point)
-        return kept[:-1]
-
-    return np.array(half(ordered) + half(ordered[::-1])) if len(ordered) > 2 else ordered
-
-
-def _turn(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> float:
-    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+    """Returns the convex hull [P, 2] of points [Q, 2], counter-clockwise; of a line, its two ends."""
+    try:
+        return points[ConvexHull(points).vertices]
+    except QhullError:  # fewer than three points, or all in a line
+        along = points[:, np.ptp(points, axis=0).argmax()]
+        return points[[along.argmin(), along.argmax()]]
 
 
 def _is_drawn(model: mujoco.MjModel, geom: int) -> bool:

@@ -71,7 +71,7 @@ def simulation_of(env: Environment) -> Simulation:
 def check_drawable(env: Environment) -> None:
     """Raises ValueError unless a picture from the side shows what happens in `env`."""
     if simulation_of(env).mj_model.nmocap:
-        raise ValueError(f"env {env.name!r} is seen from above: its picture is maze.png in a run's folder")
+        raise ValueError(f"env {env.name!r} is seen from above: a run leaves its picture in the run's folder")
 
 
 def record(env: Environment, act: Act, key: Key) -> Recording:

@@ -6,6 +6,7 @@ from pathlib import Path
 from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.metrics import of_point
 from wsrl_mjx.config.settings import from_saved
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.run_folder import read_config, read_metrics
 
 
@@ -22,7 +23,7 @@ def read_arm(path: Path, label: str | None = None) -> Arm:
     try:
         rows = read_metrics(path)
     except FileNotFoundError:
-        raise ValueError(f"run {path} has no metrics.csv") from None
+        raise ValueError(f"run {path} has no {layout.METRICS}") from None
     if not any(row.phase == "online" and row.step > 0 and row.name == "eval/return" for row in rows):
         raise ValueError(f"run {path} has no evaluation after the switch yet")
     online = config.online

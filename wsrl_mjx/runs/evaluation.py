@@ -15,6 +15,7 @@ from wsrl_mjx.data import rollout
 from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.rendering import maze_view
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.setup import Setup
 from wsrl_mjx.training import diagnostics
 from wsrl_mjx.training.loop import member_axes
@@ -31,8 +32,8 @@ class Evaluation:
         self._env, self._sac, self._config, self._compiler = env, sac, config, compiler
         self._shared = setup.recipe.shared
         # The picture is of one policy's seeds: over a grid it would mix what differs.
-        run_dir = setup.options.run_dir
-        self._maze = None if config.points else maze_view.of(env, sac, run_dir, placement)
+        looks = setup.options.run_dir / layout.MAZE_LOOKS
+        self._maze = None if config.points else maze_view.of(env, sac, looks, placement)
         self._seeds = jnp.asarray([member.seed for member in setup.members])
         axes = (member_axes(sac), 0)
         self._play = jax.jit(placement.over_members(self._play_one, (0, 0)))

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-FILE = ".lock"
+from wsrl_mjx.runs.layout import LOCK
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def held(folder: Path) -> Generator[None]:
         ValueError: another process holds it; the message says which.
         OSError: nothing can be written in the folder.
     """
-    with (folder / FILE).open("a+") as file:
+    with (folder / LOCK).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

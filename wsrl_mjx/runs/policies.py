@@ -20,6 +20,7 @@ from wsrl_mjx.config.settings import Config, from_saved
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import behaviors
 from wsrl_mjx.data.rollout import Act
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.run_folder import read_config
 from wsrl_mjx.types import Clock, Key
@@ -90,7 +91,7 @@ def run_config(run_dir: Path) -> Config:
         config = from_saved(read_config(run_dir))
         validate(config)
     except ValueError as error:
-        if "config.json" in str(error):
+        if layout.CONFIG in str(error):
             raise
         raise ValueError(f"{run_dir} is not a run of scripts/train.py: its config has {error}") from None
     return config
@@ -98,7 +99,7 @@ def run_config(run_dir: Path) -> Config:
 
 def kept_steps(run_dir: Path) -> list[int]:
     """Returns the indices of a run's checkpoints, oldest first: gradient steps plus online steps."""
-    folder = run_dir / "checkpoints"
+    folder = run_dir / layout.CHECKPOINTS
     if not folder.is_dir():
         return []
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
@@ -177,18 +178,18 @@ def _decide_with(sac: SAC) -> Decide:
 def _checkpoint(run_dir: Path, config: Config, step: int | None, pretrained: bool) -> tuple[Path, int]:
     """Returns folder and index of the wanted checkpoint, found without opening it."""
     if pretrained:
-        if not (run_dir / "pretrained").is_dir():
+        if not (run_dir / layout.PRETRAINED).is_dir():
             raise ValueError(f"run {run_dir} keeps no finished pretraining of its own")
-        return run_dir / "pretrained", 0
+        return run_dir / layout.PRETRAINED, 0
     kept = kept_steps(run_dir)
     if not kept:
         raise ValueError(f"run {run_dir} has no checkpoint yet")
     if step is None:
-        return run_dir / "checkpoints", kept[-1]
+        return run_dir / layout.CHECKPOINTS, kept[-1]
     offline = config.offline.offline_steps
     if offline + step not in kept:
         online = [f"{index - offline:,}" for index in kept if index > offline] or ["none yet"]
         raise ValueError(
             f"step {step:,} has no checkpoint in {run_dir}; online steps kept: {', '.join(online)}"
         )
-    return run_dir / "checkpoints", offline + step
+    return run_dir / layout.CHECKPOINTS, offline + step

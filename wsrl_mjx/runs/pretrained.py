@@ -9,10 +9,9 @@ from envs.base import Environment
 from wsrl_mjx.algos import registry
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.data import cache, held_out
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.checkpoint import Checkpoints, DamagedError
 from wsrl_mjx.types import Transition
-
-FOLDER = "pretrained"  # inside a run folder, and inside the cache
 
 
 def identity(config: Config, env: Environment, data: dict[str, Any]) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def identity(config: Config, env: Environment, data: dict[str, Any]) -> dict[str
 
 def cache_folder(cache_dir: Path, wanted: dict[str, Any]) -> Path:
     """Returns where the cache keeps the pretraining `wanted`."""
-    return cache_dir / FOLDER / cache.key_of(wanted)
+    return cache_dir / layout.PRETRAINED / cache.key_of(wanted)
 
 
 class Found(NamedTuple):
@@ -64,7 +63,7 @@ def find(
     Raises:
         ValueError: the run at `source` was pretrained otherwise, or is damaged; the message says how.
     """
-    folder = source / FOLDER if source else cache_folder(cache_dir, wanted)
+    folder = source / layout.PRETRAINED if source else cache_folder(cache_dir, wanted)
     check(source, wanted)
     if not folder.is_dir():
         return None
@@ -90,7 +89,7 @@ def _read(folder: Path, like: Any) -> Found | None:
 
 def is_kept(run_dir: Path) -> bool:
     """Returns whether the run at `run_dir` holds a finished pretraining."""
-    folder = run_dir / FOLDER
+    folder = run_dir / layout.PRETRAINED
     if not folder.is_dir():
         return False
     kept = Checkpoints(folder)
@@ -106,7 +105,7 @@ def check(source: Path | None, wanted: dict[str, Any]) -> None:
         return
     if not is_kept(source):
         raise ValueError(f"pretrained {source} is not a run with a finished pretraining")
-    kept = Checkpoints(source / FOLDER)
+    kept = Checkpoints(source / layout.PRETRAINED)
     try:
         identity = _with_new_settings(kept.meta(0)["identity"])
     except DamagedError as error:

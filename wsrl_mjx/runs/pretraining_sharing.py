@@ -7,7 +7,7 @@ from typing import Any
 
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.data import held_out
-from wsrl_mjx.runs import faults, pretrained
+from wsrl_mjx.runs import faults, layout, pretrained
 from wsrl_mjx.runs.checkpoint import NotSavedError
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.pretrained import Found
@@ -43,7 +43,7 @@ class PretrainingSharing:
             found = pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
         if found is None:
             return None
-        self._keep([self._folder.path / pretrained.FOLDER], found)
+        self._keep([self._folder.path / layout.PRETRAINED], found)
         held_out.save(self._folder.path, found.held_out)
         self._folder.append(Row(*row) for row in found.meta["rows"])
         rows = found.meta["facts"]["dataset_rows"]
@@ -55,13 +55,13 @@ class PretrainingSharing:
     def _taken_before(self, like: Any) -> Found | None:
         """Returns the pretraining that this run began from, where it was cut before its first checkpoint."""
         own = self._folder.path
-        if not (own / pretrained.FOLDER).is_dir():
+        if not (own / layout.PRETRAINED).is_dir():
             return None
         try:
             found = pretrained.find(own, self._cache_dir, self.identity, like, self._console.say)
         except ValueError as error:  # itself cut in the middle, or damaged
             self._console.say(f"{error}; it is deleted, and looked for elsewhere")
-            shutil.rmtree(own / pretrained.FOLDER, ignore_errors=True)
+            shutil.rmtree(own / layout.PRETRAINED, ignore_errors=True)
             return None
         self.origin = "this run's folder"
         return found
@@ -71,7 +71,7 @@ class PretrainingSharing:
         rows = [list(row) for row in read_metrics(self._folder.path) if row.phase == "pretrain"]
         meta = {"facts": asdict(record), "rows": rows}
         folders = [
-            self._folder.path / pretrained.FOLDER,
+            self._folder.path / layout.PRETRAINED,
             pretrained.cache_folder(self._cache_dir, self.identity),
         ]
         self._keep(folders, Found(state, meta, held_out.load(self._folder.path)))

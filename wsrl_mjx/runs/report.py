@@ -16,6 +16,7 @@ from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.rendering import maze_picture
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arms
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import RunFolder, read_metrics
@@ -27,25 +28,26 @@ PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relativ
 def write(
     path: Path, config: Config, reference: ReferenceScores | None, facts: dict[str, Any], console: Console
 ) -> None:
-    """Writes summary.json and learning_curve.png into the run folder, and prints the table."""
+    """Writes the summary and the pictures into the run folder, and prints the table."""
     rows = read_metrics(path)
     summary = summarize(rows, config, reference, facts)
     if config.points:
         figure = curve_plots.figure(read_arms(path), _title(config))
     else:
         figure = learning_curve(rows, config, reference, facts["behavior_return"])
-    figure.savefig(path / "learning_curve.png", dpi=130)
-    pictures = ["learning_curve.png"]
-    looks = maze_picture.read(path)
+    figure.savefig(path / layout.LEARNING_CURVE, dpi=130)
+    pictures = [layout.LEARNING_CURVE]
+    looks = maze_picture.read(path / layout.MAZE_LOOKS)
     if looks:
         steps, scores = curve(rows, "online", "eval/score")
         success = dict(zip(steps.tolist(), scores.mean(axis=1).tolist(), strict=True))
         drawn = maze_picture.draw(looks, success, f"{config.env}, {counted(config.num_seeds, 'seed')}")
-        drawn.savefig(path / "maze.png", dpi=130)
-        pictures.append("maze.png")
-    RunFolder(path).write_json("summary.json", summary)  # last: where it is, the run is whole
+        drawn.savefig(path / layout.MAZE_PICTURE, dpi=130)
+        pictures.append(layout.MAZE_PICTURE)
+    RunFolder(path).write_json(layout.SUMMARY, summary)  # last: where it is, the run is whole
     print_summary(summary, reference, console)
-    console.say(f"written to {path}: summary.json, {', '.join(pictures)}, metrics.csv, checkpoints")
+    written = [layout.SUMMARY, *pictures, layout.METRICS, layout.CHECKPOINTS]
+    console.say(f"written to {path}: {', '.join(written)}")
 
 
 def summarize(

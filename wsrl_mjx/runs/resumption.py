@@ -8,14 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wsrl_mjx.runs import faults
+from wsrl_mjx.runs import faults, layout
 from wsrl_mjx.runs.checkpoint import Checkpoints, DamagedError, NotSavedError
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.types import Clock, TrainState
 
-FOLDER = "checkpoints"
-DAMAGED = "damaged"  # where checkpoints go that could not be used
 BLOCK = 4096  # rows of a replay buffer that are looked at together
 
 
@@ -34,7 +32,7 @@ class Resumption:
 
     def __init__(self, folder: RunFolder, console: Console) -> None:
         self._folder, self._console = folder, console
-        self._checkpoints = Checkpoints(folder.path / FOLDER)
+        self._checkpoints = Checkpoints(folder.path / layout.CHECKPOINTS)
         self.overdue = False  # whether the last one that was due could not be saved
 
     def save(
@@ -99,7 +97,7 @@ class Resumption:
                 damaged.append(index)
                 continue
             for other in damaged:
-                self._checkpoints.set_aside(other, self._folder.path / DAMAGED)
+                self._checkpoints.set_aside(other, self._folder.path / layout.DAMAGED)
             self._folder.cut_metrics(mark["size"])
             return saved
         if damaged:
@@ -118,7 +116,8 @@ class Resumption:
         meta = self._checkpoints.meta(index)
         if not self._folder.holds(meta["metrics"]):
             raise DamagedError(
-                f"checkpoint {index} cannot be used: metrics.csv lacks rows that were there when it was saved"
+                f"checkpoint {index} cannot be used: {layout.METRICS} lacks rows that were there when it was "
+                "saved"
             )
         whole = like(meta["phase"])
         shapes = whole.replace(buffer=jax.tree.map(partial(_first, meta["rows"]), whole.buffer))

@@ -1,7 +1,6 @@
 """The run folder: config, versions, metrics, summary. Never overwritten, appended to without a seam."""
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -16,7 +15,8 @@ import jax
 
 from wsrl_mjx.analysis import metrics
 from wsrl_mjx.analysis.metrics import COLUMNS, Row
-from wsrl_mjx.runs import faults
+from wsrl_mjx.data import digests, files
+from wsrl_mjx.runs import faults, layout
 from wsrl_mjx.runs.events import Events
 
 RAISABLE = ("online_steps", "max_skipped_updates")  # no number before the end depends on them
@@ -39,7 +39,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.metrics_path = path / "metrics.csv"
+        self.metrics_path = path / layout.METRICS
         self._written: int | None = None  # bytes of metrics.csv that are whole; None: all that it has
         self._waiting = b""  # rows that the disk has not taken yet
         self._events: dict[str, Events] = {}  # by phase: each counts its own steps
@@ -57,8 +57,8 @@ class RunFolder:
         try:
             unfinished.mkdir(parents=True)
             folder = cls(unfinished)
-            folder.write_json("versions.json", versions())
-            folder.write_json("config.json", config)
+            folder.write_json(layout.VERSIONS, versions())
+            folder.write_json(layout.CONFIG, config)
             folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
             unfinished.rename(path)  # fails where another process was first
         except OSError as error:
@@ -93,7 +93,7 @@ class RunFolder:
     def settle(self, config: dict[str, Any]) -> None:
         """Replaces the config where some of it has grown; for the process that holds the folder's lock."""
         if read_config(self.path) != config:
-            self.write_json("config.json", config)
+            self.write_json(layout.CONFIG, config)
 
     def settle_versions(self) -> list[str]:
         """Records what computes from here on; returns a line for everything that is not what it last was.
@@ -102,21 +102,19 @@ class RunFolder:
         """
         now = versions()
         try:
-            saved = dict(json.loads((self.path / "versions.json").read_text()))
+            saved = dict(json.loads((self.path / layout.VERSIONS).read_text()))
         except (OSError, ValueError, TypeError):  # no reason not to go on
-            self.write_json("versions.json", now)
-            return ["versions.json was lost"]
+            self.write_json(layout.VERSIONS, now)
+            return [f"{layout.VERSIONS} was lost"]
         earlier = saved.pop("before", [])
         changed = [name for name in now if saved.get(name) != now[name]]
         if changed:
-            self.write_json("versions.json", {**now, "before": [*earlier, saved]})
+            self.write_json(layout.VERSIONS, {**now, "before": [*earlier, saved]})
         return [f"{name}: {saved.get(name)}, now {now[name]}" for name in changed]
 
     def write_json(self, name: str, content: dict[str, Any]) -> None:
         """Replaces a JSON file in one move, so that a reader never sees half of it."""
-        temporary = self.path / f".{name}.{os.getpid()}"  # machines that share a sweep write alike
-        temporary.write_text(json.dumps(content, indent=2) + "\n")
-        temporary.replace(self.path / name)
+        files.write_json(self.path / name, content)
 
     def append(self, rows: Iterable[Row]) -> None:
         """Appends to metrics.csv and to the TensorBoard events; what a full disk does not take waits.
@@ -159,11 +157,11 @@ class RunFolder:
             OSError: the disk is full, or does not take them otherwise.
         """
         if not self.write_waiting():
-            raise OSError("metrics.csv: there is no room for its rows")
+            raise OSError(f"{layout.METRICS}: there is no room for its rows")
         with self.metrics_path.open("rb") as file:
             os.fsync(file.fileno())
             content = file.read()
-        return {"size": len(content), "digest": hashlib.sha256(content).hexdigest()}
+        return {"size": len(content), "digest": digests.of_bytes(content)}
 
     def holds(self, mark: dict[str, Any]) -> bool:
         """Returns whether metrics.csv begins with the rows that were there at `mark`."""
@@ -172,7 +170,7 @@ class RunFolder:
                 content = file.read(mark["size"])
         except OSError:
             return False
-        return hashlib.sha256(content).hexdigest() == mark["digest"]
+        return digests.of_bytes(content) == mark["digest"]
 
     def cut_metrics(self, size: int | None = None) -> None:
         """Drops the rows behind the first `size` bytes, which a checkpoint remembered; they will come again.
@@ -199,7 +197,7 @@ class RunFolder:
         """Returns the phase's events; after a resume TensorBoard forgets the steps that come again."""
         if phase not in self._events:
             forget_from = None if self._events_kept is None else self._events_kept.get(phase, -1) + 1
-            self._events[phase] = Events(self.path / "tensorboard" / phase, forget_from)
+            self._events[phase] = Events(self.path / layout.TENSORBOARD / phase, forget_from)
         return self._events[phase]
 
 
@@ -222,24 +220,24 @@ def read_config(path: Path) -> dict[str, Any]:
         ValueError: there is no run.
     """
     try:
-        config = json.loads((path / "config.json").read_text())
+        config = json.loads((path / layout.CONFIG).read_text())
     except (FileNotFoundError, NotADirectoryError):
-        raise ValueError(f"run-dir {path} holds no run: config.json is missing") from None
+        raise ValueError(f"run-dir {path} holds no run: {layout.CONFIG} is missing") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"run-dir {path}: config.json is damaged ({error})") from None
+        raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged ({error})") from None
     if not isinstance(config, dict):
-        raise ValueError(f"run-dir {path}: config.json is damaged (no settings in it)")
+        raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged (no settings in it)")
     return config
 
 
 def read_metrics(path: Path) -> list[Row]:
     """Returns the rows of the metrics of the run at `path`; see `metrics.read`."""
-    return metrics.read(path / "metrics.csv")
+    return metrics.read(path / layout.METRICS)
 
 
 def write_metrics(path: Path, rows: Iterable[Row]) -> None:
     """Replaces a folder's metrics.csv in one move."""
-    metrics.write(path / "metrics.csv", rows)
+    metrics.write(path / layout.METRICS, rows)
 
 
 def versions() -> dict[str, Any]:

@@ -73,6 +73,21 @@ def test_the_hull_of_a_square_with_a_point_inside_is_the_square() -> None:
     assert {tuple(point) for point in found} == corners
 
 
+@pytest.mark.parametrize(
+    ("points", "ends"),
+    [
+        ([(1.0, 2.0), (0.0, 0.0), (3.0, 6.0)], {(0.0, 0.0), (3.0, 6.0)}),
+        ([(0.0, 1.0), (1e-17, 0.0), (0.0, 5.0), (0.0, 2.0)], {(1e-17, 0.0), (0.0, 5.0)}),
+        ([(1.0, 2.0), (0.0, 0.0)], {(1.0, 2.0), (0.0, 0.0)}),
+        ([(1.0, 2.0)] * 4, {(1.0, 2.0)}),
+    ],
+)
+def test_the_hull_of_points_in_a_line_is_its_ends(
+    points: list[tuple[float, float]], ends: set[tuple[float, float]]
+) -> None:
+    assert {tuple(point) for point in hull(np.array(points))} == ends
+
+
 def test_the_side_camera_sees_x_to_the_right_and_z_up() -> None:
     np.testing.assert_allclose(side_camera().project(np.array([2.0, 5.0, 3.0])), [2.0, 3.0], atol=1e-12)
     raised = side_camera(20.0, 30.0)

@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 
 from wsrl_mjx.rendering import maze_picture
-from wsrl_mjx.rendering.maze_view import FOLDER, POINTS_PER_CELL
+from wsrl_mjx.rendering.maze_view import POINTS_PER_CELL
 
 
 def look(folder: Path, name: str, value: float) -> None:
     """Writes what was seen of two seeds in a maze of one free cell; their ways end in `value`."""
     points = np.stack(np.meshgrid([-0.375, -0.125, 0.125, 0.375], [-0.375, -0.125, 0.125, 0.375]), -1)
-    (folder / FOLDER).mkdir(exist_ok=True)
     np.savez(
-        folder / FOLDER / f"{name}.npz",
+        folder / f"{name}.npz",
         paths=np.full((2, 5, 4, 2), value), success=np.ones((2, 4), bool),
         values=np.full((2, POINTS_PER_CELL**2), -value), points=points.reshape(-1, 2),
         walls=np.pad(np.zeros((1, 1), bool), 1, constant_values=True), cell_size=1.0,
@@ -39,4 +38,4 @@ def test_the_lowest_moment_is_that_of_all_evaluated_episodes(tmp_path: Path) -> 
 
 
 def test_a_run_without_looks_has_none(tmp_path: Path) -> None:
-    assert maze_picture.read(tmp_path) == []
+    assert maze_picture.read(tmp_path) == [] and maze_picture.read(tmp_path / "maze") == []

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from wsrl_mjx.config.settings import Config, of_pretraining, replace_flat
-from wsrl_mjx.runs import pretrained
+from wsrl_mjx.runs import layout, pretrained
 from wsrl_mjx.runs.checkpoint import Checkpoints
 
 IDENTITY = pretrained.as_json({"settings": of_pretraining(Config()), "seeds": [0, 2]})
@@ -32,7 +32,7 @@ WITH_TWO_PARTS: dict[str, Any] = {
 
 
 def keep(run_dir: Path, identity: dict[str, Any]) -> Path:
-    kept = Checkpoints(run_dir / pretrained.FOLDER)
+    kept = Checkpoints(run_dir / layout.PRETRAINED)
     kept.save(0, {"weights": jnp.zeros(2)}, {"identity": identity})
     kept.close()
     return run_dir
