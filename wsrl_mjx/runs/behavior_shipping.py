@@ -14,6 +14,7 @@ import jax
 
 import envs
 from wsrl_mjx.data import behaviors, files, rollout
+from wsrl_mjx.runs import layout
 
 REFERENCES = Path(envs.__file__).parent / "references.json"
 OPTIONS = (
@@ -118,7 +119,7 @@ def ship(order: Shipment) -> dict[str, Any]:
 
 def _read_config(run_dir: Path) -> dict[str, Any]:
     try:
-        return json.loads((run_dir / "config.json").read_text())
+        return json.loads((run_dir / layout.CONFIG).read_text())
     except OSError as error:
         raise ValueError(
             f"run-dir {run_dir} holds no behaviour's training: {files.in_words(error)}"
@@ -140,4 +141,4 @@ def _set_expert_reference(env_name: str, value: float, order: Shipment) -> None:
     entry = references.setdefault(env_name, {})
     entry["expert"] = value
     entry["expert_provenance"] = f"shipped expert, deterministic actions, {order.episodes} episodes"
-    REFERENCES.write_text(json.dumps(references, indent=2) + "\n")
+    files.write_json(REFERENCES, references)

@@ -18,7 +18,8 @@ from wsrl_mjx.algos import networks
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.sac import SAC
 from wsrl_mjx.config import named_datasets
-from wsrl_mjx.data import behaviors, cache, dataset, rollout
+from wsrl_mjx.data import behaviors, cache, dataset, files, rollout
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.training import loop, recipe
 from wsrl_mjx.training.handover import HandOver
@@ -130,9 +131,9 @@ def train(config: BehaviorConfig) -> None:
         return rollout.evaluate(judge, act, key, config.eval_episodes)
 
     config.run_dir.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(asdict(config), indent=2, default=str)
-    (config.run_dir / "config.json").write_text(text + "\n")
-    checkpoints = Checkpoints(config.run_dir / "checkpoints", keep=1)
+    settings = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(config).items()}
+    files.write_json(config.run_dir / layout.CONFIG, settings)
+    checkpoints = Checkpoints(config.run_dir / layout.CHECKPOINTS, keep=1)
     state, clock = first_state(config, checkpoints, initial_state(config, online, shared))
     first = int(clock.env_steps)
     last = config.steps if config.stop_at is None else min(config.steps, config.stop_at)
@@ -162,7 +163,7 @@ def first_state(
         return state, clock
     if config.start_from is None:
         return fresh, clock
-    earlier = Checkpoints(config.start_from / "checkpoints")
+    earlier = Checkpoints(config.start_from / layout.CHECKPOINTS)
     other, _ = earlier.restore(earlier.latest() or 0, (fresh, clock))
     print(f"starting from the agent of {config.start_from}")
     return fresh.replace(agent=other.agent), clock
