@@ -27,7 +27,10 @@ QUICKER = "--xla_cpu_use_fusion_emitters=false"
 
 
 def known(flag: str) -> bool:
-    """Whether this XLA has the flag. One that it does not know ends the process, so another one tries."""
+    """Whether this XLA has the flag; jaxlib 0.12 has it no more.
+
+    One that it does not know ends the process, so another process tries.
+    """
     code = "import jax; jax.devices()"
     environment = os.environ | {"XLA_FLAGS": flag}
     tried = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)

@@ -141,6 +141,11 @@ def test_the_reward_is_what_the_true_step_earns(name: str) -> None:
     np.testing.assert_allclose(state.metrics["x_velocity"][~steep], velocity[~steep], atol=2e-3)
 
 
+# RK4 takes 20 seconds to compile, so the hopper alone stands for it where not all tests are run.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in ("ant", "walker2d") else ()) for n in GYMNASIUM],
+)
 def test_gymnasiums_options_give_gymnasiums_observation_reward_and_termination(name: str) -> None:
     # Gymnasium's HalfCheetah takes Euler already: only the solver budget differs, and ours converges.
     theirs = {"integrator": "rk4", "iterations": 100, "ls_iterations": 50}
