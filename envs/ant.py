@@ -10,13 +10,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from envs.base import EnvState, first_state
+from envs.base import EnvState
 from envs.checks import check_finite, check_interval, check_limit, check_not_negative
 from envs.gymnasium_task import GymnasiumTask
-from envs.locomotion import physics_of, start_with_normal_velocity
+from envs.locomotion import begin, begin_at, start_with_normal_velocity, stride
 from envs.simulation import Physics
-
-METRICS = ("x_velocity",)  # m/s, mean over the control step
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,31 +46,20 @@ class Ant(GymnasiumTask):
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""
-        key_start, key_next = jax.random.split(key)
-        physics = start_with_normal_velocity(self.simulation, key_start, self.reset_noise_scale)
-        return first_state(physics, observe(physics), key_next, METRICS)
+        return begin(self.simulation, start_with_normal_velocity, self.reset_noise_scale, observe, key)
 
     def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
         """Returns the state that is observed as `obs` [27]."""
-        return self.reset(key).replace(physics=physics_of(self.simulation, obs), obs=obs, final_obs=obs)
+        return begin_at(self.simulation, self.reset(key), obs)
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([8], in [-1, 1]) for 0.05 s."""
-        control = self.simulation.control(action)
-        physics = self.simulation.advance(state.physics, control)
-        x_velocity = (physics.qpos[0] - state.physics.qpos[0]) / self.simulation.dt
+        made = stride(self.simulation, state.physics, action)
         low, high = self.healthy_z_range
-        healthy = (physics.qpos[2] >= low) & (physics.qpos[2] <= high)
-        cost = self.ctrl_cost_weight * jnp.sum(jnp.square(control))
-        obs = observe(physics)
-        return state.replace(
-            physics=physics,
-            obs=obs,
-            final_obs=obs,
-            reward=jnp.minimum(x_velocity, self.rewarded_speed) + self.healthy_reward * healthy - cost,
-            terminated=~healthy,
-            metrics=state.metrics | {"x_velocity": x_velocity},
-        )
+        healthy = (made.physics.qpos[2] >= low) & (made.physics.qpos[2] <= high)
+        cost = self.ctrl_cost_weight * made.effort
+        reward = jnp.minimum(made.x_velocity, self.rewarded_speed) + self.healthy_reward * healthy - cost
+        return made.end(state, observe, reward, ~healthy)
 
 
 def observe(physics: Physics) -> jax.Array:

@@ -64,7 +64,7 @@ class AntDirection(GymnasiumTask):
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest, and the directions of the whole episode (the context)."""
         key_start, key_directions, key_next = jax.random.split(key, 3)
-        physics = start_with_normal_velocity(self.simulation, key_start, self.reset_noise_scale)
+        physics = start_with_normal_velocity(self.simulation, self.reset_noise_scale, key_start)
         count = -(-self.time_limit // self.steps_per_direction)
         angles = jax.random.uniform(key_directions, (count,), maxval=2.0 * jnp.pi)
         directions = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)

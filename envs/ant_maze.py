@@ -84,7 +84,7 @@ class AntMaze(MazeTask):
 
     def place(self, position: jax.Array, key: jax.Array) -> Physics:
         """Returns the ant near the model's rest, as plain ant starts, above `position` [2]."""
-        physics = start_with_normal_velocity(self.simulation, key, self.reset_noise_scale)
+        physics = start_with_normal_velocity(self.simulation, self.reset_noise_scale, key)
         return physics.replace(qpos=physics.qpos.at[:2].set(position))
 
     def limit(self, physics: Physics) -> Physics:

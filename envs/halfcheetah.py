@@ -5,13 +5,11 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from envs.base import EnvState, first_state
+from envs.base import EnvState
 from envs.checks import check_not_negative
 from envs.gymnasium_task import GymnasiumTask
-from envs.locomotion import physics_of, start_with_normal_velocity
+from envs.locomotion import begin, begin_at, start_with_normal_velocity, stride
 from envs.simulation import Physics
-
-METRICS = ("x_velocity",)  # m/s, mean over the control step
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,28 +35,17 @@ class HalfCheetah(GymnasiumTask):
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""
-        key_start, key_next = jax.random.split(key)
-        physics = start_with_normal_velocity(self.simulation, key_start, self.reset_noise_scale)
-        return first_state(physics, observe(physics), key_next, METRICS)
+        return begin(self.simulation, start_with_normal_velocity, self.reset_noise_scale, observe, key)
 
     def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
         """Returns the state that is observed as `obs` [17]."""
-        return self.reset(key).replace(physics=physics_of(self.simulation, obs), obs=obs, final_obs=obs)
+        return begin_at(self.simulation, self.reset(key), obs)
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([6], in [-1, 1]) for 0.05 s."""
-        control = self.simulation.control(action)
-        physics = self.simulation.advance(state.physics, control)
-        x_velocity = (physics.qpos[0] - state.physics.qpos[0]) / self.simulation.dt
-        cost = self.ctrl_cost_weight * jnp.sum(jnp.square(control))
-        obs = observe(physics)
-        return state.replace(
-            physics=physics,
-            obs=obs,
-            final_obs=obs,
-            reward=x_velocity - cost,
-            metrics=state.metrics | {"x_velocity": x_velocity},
-        )
+        made = stride(self.simulation, state.physics, action)
+        reward = made.x_velocity - self.ctrl_cost_weight * made.effort
+        return made.end(state, observe, reward)
 
 
 def observe(physics: Physics) -> jax.Array:

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
-from envs.base import EnvState, first_state
+from envs.base import EnvState
 from envs.checks import check_finite, check_interval, check_not_negative
 from envs.gymnasium_task import GymnasiumTask
-from envs.locomotion import inside, observe_planar_walker, physics_of, start_with_uniform_velocity
-
-METRICS = ("x_velocity",)  # m/s, mean over the control step
+from envs.locomotion import (
+    begin,
+    begin_at,
+    inside,
+    observe_planar_walker,
+    start_with_uniform_velocity,
+    stride,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,29 +46,19 @@ class Walker2d(GymnasiumTask):
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest."""
-        key_start, key_next = jax.random.split(key)
-        physics = start_with_uniform_velocity(self.simulation, key_start, self.reset_noise_scale)
-        return first_state(physics, observe_planar_walker(physics), key_next, METRICS)
+        return begin(
+            self.simulation, start_with_uniform_velocity, self.reset_noise_scale, observe_planar_walker, key
+        )
 
     def at(self, obs: jax.Array, key: jax.Array) -> EnvState:
         """Returns the state that is observed as `obs` [17]; a velocity beyond 10 is taken for 10."""
-        return self.reset(key).replace(physics=physics_of(self.simulation, obs), obs=obs, final_obs=obs)
+        return begin_at(self.simulation, self.reset(key), obs)
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([6], in [-1, 1]) for 0.008 s."""
-        control = self.simulation.control(action)
-        physics = self.simulation.advance(state.physics, control)
-        x_velocity = (physics.qpos[0] - state.physics.qpos[0]) / self.simulation.dt
-        healthy = inside(physics.qpos[1], self.healthy_z_range) & inside(
-            physics.qpos[2], self.healthy_angle_range
-        )
-        cost = self.ctrl_cost_weight * jnp.sum(jnp.square(control))
-        obs = observe_planar_walker(physics)
-        return state.replace(
-            physics=physics,
-            obs=obs,
-            final_obs=obs,
-            reward=x_velocity + self.healthy_reward * healthy - cost,
-            terminated=~healthy,
-            metrics=state.metrics | {"x_velocity": x_velocity},
-        )
+        made = stride(self.simulation, state.physics, action)
+        z, angle = made.physics.qpos[1], made.physics.qpos[2]
+        healthy = inside(z, self.healthy_z_range) & inside(angle, self.healthy_angle_range)
+        cost = self.ctrl_cost_weight * made.effort
+        reward = made.x_velocity + self.healthy_reward * healthy - cost
+        return made.end(state, observe_planar_walker, reward, ~healthy)
