@@ -334,7 +334,7 @@ def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("offline data was asked for")
 
-    monkeypatch.setattr(named_datasets, "obtain", refuse)
+    monkeypatch.setattr(named_datasets.NamedDataset, "obtain", refuse)
 
 
 def same_start(one: Run, other: Run) -> None:
