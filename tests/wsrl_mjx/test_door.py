@@ -1,6 +1,7 @@
 """The library's door: what `import wsrl_mjx` gives, and that it trains as the command line does."""
 
 import ast
+import re
 import runpy
 from dataclasses import dataclass
 from functools import cache
@@ -265,3 +266,20 @@ def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert result.num_seeds == 3 and 600 in result.returns
     said = capsys.readouterr().out
     assert "fine-tuning 600/600" in said and "it accelerates by" in said
+
+
+@pytest.mark.slow
+def test_the_readmes_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    (snippet,) = [block for block in blocks if "wsrl.finetune" in block]
+    smaller = {
+        "100_000": "2_000", "jax.random.key(0), 5": "jax.random.key(0), 2", "steps=10_000": "steps=50",
+        "5_000": "1_030", "20_000": "1_080",
+    }  # fmt: skip
+    for number, small in smaller.items():
+        assert number in snippet, number
+        snippet = snippet.replace(number, small)
+    names: dict[str, Any] = {}
+    exec(snippet, names)
+    assert names["result"].num_seeds == 2 and names["act"](jnp.zeros(4)).shape == (2,)
+    assert "fine-tuning 1,080/1,080  return" in capsys.readouterr().out
