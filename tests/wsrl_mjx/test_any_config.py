@@ -107,14 +107,14 @@ def check_traced(changes: dict[str, Any]) -> None:
     assert not said or "replay_capacity must hold an episode" in said, said
 
 
-@settings(ANY, max_examples=5)
+@settings(ANY, max_examples=4)
 @given(CHANGES)
 def test_what_is_not_refused_can_be_traced(changes: dict[str, Any]) -> None:
     check_traced(changes)
 
 
 @pytest.mark.slow
-@settings(ANY, max_examples=40)
+@settings(ANY, max_examples=12)
 @given(CHANGES)
 def test_what_is_not_refused_can_be_traced_of_many(changes: dict[str, Any]) -> None:
     check_traced(changes)
