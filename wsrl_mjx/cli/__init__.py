@@ -58,7 +58,7 @@ def _version() -> str:
 
 
 def _refuse(name: str) -> None:
-    from wsrl_mjx.config.validation import choose
+    from wsrl_mjx.algos.checks import choose
 
     try:
         choose("command", name, tuple(COMMANDS))
