@@ -56,8 +56,8 @@ def _check_counts(config: Config) -> None:
         if name in _COUNT_FIELDS and (not is_count(value) or value < least):
             kind = "positive" if least else "zero or more"
             raise ValueError(f"{name} must be an integer, {kind}, got {value!r}")
-    if config.data.dataset_seed >= 2**31:
-        raise ValueError(f"dataset_seed must be below 2**31, got {config.data.dataset_seed}")
+        if name in _COUNT_FIELDS and name != "seed" and value >= 2**31:  # counters have 32 bits
+            raise ValueError(f"{name} must be below 2**31, got {value}")
     if config.seed + config.num_seeds > 2**31:
         raise ValueError(f"seed must be below 2**31 for every one of num_seeds, got {config.seed}")
 

@@ -65,6 +65,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         ),
         ({"replay_capacity": 16}, "replay_capacity must hold the 5000 rows before the first update, got 16"),
         ({"dataset_seed": 2**33}, r"dataset_seed must be below 2\*\*31"),
+        ({"replay_capacity": 2**31}, r"replay_capacity must be below 2\*\*31, got 2147483648"),
         ({"num_envs": 3}, r"chunk_steps must be a multiple of num_envs \(3\), got 200"),
         ({"target_subset": 11}, r"target_subset must not exceed ensemble_size \(10\), got 11"),
         ({"warmup_steps": 6000}, r"warmup_steps must be less than online_steps \(6000\).*got 6000"),
