@@ -13,6 +13,7 @@ from rich.console import Console as RichConsole
 import envs
 from tortures.victim import Victim
 from wsrl_mjx.config import build
+from wsrl_mjx.config.grid import members_of
 from wsrl_mjx.config.settings import Config, from_saved
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.layout import CHECKPOINTS, METRICS

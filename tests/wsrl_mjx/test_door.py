@@ -273,13 +273,13 @@ def test_the_readmes_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     (snippet,) = [block for block in blocks if "wsrl.finetune" in block]
     smaller = {
-        "100_000": "2_000", "jax.random.key(0), 5": "jax.random.key(0), 2", "steps=10_000": "steps=50",
-        "5_000": "1_030", "20_000": "1_080",
+        "100_000": "2_000", "jax.random.key(0), 5": "jax.random.key(0), 2", "steps=10_000": "steps=10",
+        "5_000": "1_030", "20_000": "1_040",
     }  # fmt: skip
     for number, small in smaller.items():
         assert number in snippet, number
         snippet = snippet.replace(number, small)
     names: dict[str, Any] = {}
     exec(snippet, names)
-    assert names["result"].num_seeds == 2 and names["act"](jnp.zeros(4)).shape == (2,)
-    assert "fine-tuning 1,080/1,080  return" in capsys.readouterr().out
+    assert names["result"].num_seeds == 2 and names["act"](jnp.zeros(names["env"].obs_size)).shape == (2,)
+    assert "fine-tuning 1,040/1,040  return" in capsys.readouterr().out
