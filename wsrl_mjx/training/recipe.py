@@ -89,10 +89,8 @@ class Recipe(struct.PyTreeNode):
     def shapes(self, phase: str, count: int) -> TrainState:
         """Returns the shapes of the state of `count` members in a phase, "pretrain" or "online"."""
         keys = jax.eval_shape(lambda: jax.random.split(jax.random.key(0), count))
-        begun = jax.eval_shape(self.begin_all, keys)
-        if phase == "pretrain":
-            return begun
-        return jax.eval_shape(lambda state: self.switch_all(state, self.fresh_all(state)), begun)
+        begun = _begun.eval_shape(self, keys)
+        return begun if phase == "pretrain" else _after_switch.eval_shape(self, begun)
 
     def _row(self) -> Transition:
         return Transition.empty(self.online.env.obs_size, self.online.env.action_size)
@@ -108,6 +106,11 @@ class Recipe(struct.PyTreeNode):
         rows = replay.gather(data, jax.random.randint(key, (self.prefilled,), 0, len(data.reward)))
         put = lambda store, new: store.at[: self.prefilled].set(new)
         return replay.ReplayBuffer(jax.tree.map(put, buffer.data, rows))
+
+
+# Traced for their shapes and never compiled; as jitted functions they are traced once for recipes alike.
+_begun = jax.jit(Recipe.begin_all)
+_after_switch = jax.jit(lambda recipe, state: recipe.switch_all(state, recipe.fresh_all(state)))
 
 
 def begin(algorithm: Any, row: Transition, keys: Key) -> TrainState:
