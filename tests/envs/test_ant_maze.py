@@ -48,6 +48,7 @@ def test_the_observation_is_place_then_plain_ants_then_goal() -> None:
     np.testing.assert_allclose(there - here, np.eye(31)[0] * 4.0)
 
 
+@pytest.mark.slow
 def test_away_from_the_walls_it_walks_as_plain_ant_does() -> None:
     task, plain = task_of("antmaze-large"), envs.make("ant", healthy_z_range=(-9.0, 9.0)).task
     keys = jax.random.split(jax.random.key(0), 8)

@@ -260,6 +260,7 @@ def test_it_gives_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.Monke
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     example = runpy.run_path(str(ROOT / "docs" / "examples" / "own_task.py"))
     result = example["main"](steps=600)

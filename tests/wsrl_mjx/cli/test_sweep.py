@@ -174,8 +174,8 @@ def test_hosts_need_a_common_folder(workplace: Path, capsys: pytest.CaptureFixtu
         (["--share", "3/2"], "share must be such as 2/8, the second of eight, got '3/2'"),
         (["--points", "actor_lr=1e-3"], "points are made by --sweep here"),
         (
-            ["--replay-capacity", "100000000000"],
-            "replay_capacity 100,000,000,000 and a dataset of 200 rows need",
+            ["--replay-capacity", "2000000000"],
+            "replay_capacity 2,000,000,000 and a dataset of 200 rows need",
         ),
     ],
 )
