@@ -5,6 +5,7 @@ Nothing here knows of learning.
 
 import dataclasses
 import difflib
+import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -44,23 +45,29 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
 }
 
 
+_SHIPPED = frozenset(REGISTRY)
+
+
 def register(name: str, task: type[Any]) -> None:
     """Makes a task of one's own known as `name`, to `make` and to every command of this process.
 
+    Another task under the same name replaces it, as when a notebook's cell runs again.
+
     Args:
-        name: not taken yet, without a colon.
+        name: of no world that is shipped, without a colon.
         task: its class, a dataclass whose fields are its options; see `envs.base.Environment`.
 
     Raises:
-        ValueError: the name is taken by another task, or cannot be used; or the class is no dataclass.
+        ValueError: the name is taken or cannot be used, or the task is no dataclass.
     """
     if not name or ":" in name or any(c.isspace() for c in name):
         raise ValueError(f"a world's name must be one word without a colon, got {name!r}")
-    if REGISTRY.get(name, task) is not task:
-        raise ValueError(f"the name {name!r} is taken by {REGISTRY[name]}; choose another")
-    if not dataclasses.is_dataclass(task):
+    if name in _SHIPPED:
+        raise ValueError(f"the name {name!r} is taken by a world of this package; choose another")
+    if not (inspect.isclass(task) and dataclasses.is_dataclass(task)):
         raise ValueError(f"a task must be a dataclass, whose fields are its options, got {task!r}")
-    REGISTRY[name] = task
+    made: Any = task  # the checks above leave a type checker with less than it had
+    REGISTRY[name] = made
 
 
 def make(name: str, **options: Any) -> Episodes:

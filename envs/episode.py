@@ -29,6 +29,8 @@ class Episodes:
     task: Environment
 
     def __post_init__(self) -> None:
+        if inspect.isclass(self.task):
+            raise ValueError(f"a task must be made before it is wrapped, got the class {self.task!r}")
         check_positive_int("time_limit", self.task.time_limit)
 
     @property

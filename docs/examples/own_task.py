@@ -1,4 +1,4 @@
-"""WSRL on a task of one's own, in a minute on a laptop's CPU: python docs/examples/own_task.py.
+"""WSRL on a task of one's own, in a minute or two on a laptop's CPU: python docs/examples/own_task.py.
 
 A cart on a track is to be parked at a mark. Offline data comes from a clumsy driver; three seeds are
 pretrained on it, the data is dropped, and they go on with their own experience.
@@ -34,9 +34,7 @@ class Park:
         speed = 0.95 * speed + 0.1 * action[0] / self.mass
         cart = jnp.array([place + 0.1 * speed, speed])
         away = jnp.abs(cart[0]) > 2.0
-        return state.replace(
-            physics=cart, obs=cart, final_obs=cart, reward=-jnp.abs(cart[0]), terminated=away
-        )
+        return state.replace(physics=cart, obs=cart, reward=-jnp.abs(cart[0]), terminated=away)
 
 
 def clumsy_driver(obs, key):
@@ -51,7 +49,7 @@ def main(steps: int = 3000) -> wsrl.Trained:
     data = wsrl.collect(env, clumsy_driver, size=20_000)
     print(f"data: return {data.card['return_mean']:.1f} over {data.card['episodes']} episodes")
 
-    small = {"actor_hidden": (32, 32), "critic_hidden": (32, 32)}
+    small = {"hidden": (32, 32)}
     keys = jax.random.split(jax.random.key(0), 3)
     start = wsrl.pretrain(
         wsrl.CalQL.create(env, **small), data, keys, steps=steps, batch_size=64, callback=print

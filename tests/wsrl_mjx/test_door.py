@@ -78,13 +78,22 @@ def test_a_world_of_ones_own_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(envs, "REGISTRY", dict(envs.REGISTRY))
     wsrl.register("mine", Line)
     assert wsrl.make("mine", time_limit=7).time_limit == 7
-    wsrl.register("mine", Line)  # again, as in a notebook's cell
+    wsrl.register("mine", WideLine)  # another, as when a notebook's cell runs again
+    assert wsrl.make("mine").obs_size == 2
     with pytest.raises(ValueError, match="the name 'ant' is taken by"):
         wsrl.register("ant", Line)
     with pytest.raises(ValueError, match="one word without a colon, got 'my task'"):
         wsrl.register("my task", Line)
     with pytest.raises(ValueError, match="a task must be a dataclass"):
         wsrl.register("other", SimpleNamespace)
+    with pytest.raises(ValueError, match="a task must be a dataclass"):
+        wsrl.register("other", Line())
+    with pytest.raises(ValueError, match="a task must be made before it is wrapped"):
+        wsrl.Episodes(Line)
+    with pytest.raises(ValueError, match=r"env must handle its episodes: wsrl.Episodes\(Line"):
+        wsrl.collect(Line(), lambda obs, key: obs, 8, num_envs=4)
+    with pytest.raises(ValueError, match="behavior must be random for 'line'"):
+        wsrl.behavior(LINE, "medium")
 
 
 @dataclass(frozen=True)
@@ -217,15 +226,21 @@ def test_it_is_one_compiled_loop() -> None:
         ({"steps": 0}, "steps must be a positive integer, got 0"),
         ({"steps": 31, "num_envs": 2}, r"steps must be a multiple of num_envs \(2\), got 31"),
         ({"steps": 20}, "steps must be more than the 20 before the first update, got 20"),
-        ({"utd": 0.3}, r"utd \* num_envs must be a positive integer, got 0.3 \* 1"),
+        (
+            {"utd": 0.3},
+            r"utd \* num_envs must be a positive integer, and a multiple of the 1 .*, got 0.3 \* 1",
+        ),
         ({"utd": float("nan")}, "utd"),
         ({"batch_size": 2.5}, "batch_size must be a positive integer, got 2.5"),
+        ({"eval_every": -1}, "eval_every must be positive, or 0"),
+        ({"replay_capacity": 15}, "replay_capacity and steps must be at least 16 here"),
+        ({"retain": "no share"}, "retain must be a dataset and its share"),
         ({"retain": "all of it"}, "retain's share of batch_size 4 must leave a row on either side, got 1.0"),
     ],
 )
 def test_senseless_fine_tunings_are_refused(changes: dict[str, Any], message: str) -> None:
     if "retain" in changes:
-        changes = {"retain": (data(), 1.0)}
+        changes = {"retain": data() if changes["retain"] == "no share" else (data(), 1.0)}
     with pytest.raises(ValueError, match=message):
         finetune(**changes)
 
@@ -233,8 +248,23 @@ def test_senseless_fine_tunings_are_refused(changes: dict[str, Any], message: st
 def test_other_sizes_and_untyped_keys_are_refused() -> None:
     with pytest.raises(ValueError, match="obs_size of env 'line' is 2, the agents were trained with 1"):
         wsrl.finetune(SAC, probe(WideLine), start(), steps=30)
-    with pytest.raises(ValueError, match="keys must be typed keys"):
-        wsrl.pretrain(CALQL, data(), jax.random.PRNGKey(0), steps=1)
+    for wrong in (jax.random.PRNGKey(0), 0, [keys()], keys()[:0]):
+        with pytest.raises(ValueError, match="keys must be typed keys"):
+            wsrl.pretrain(CALQL, data(), wrong, steps=1)  # pyright: ignore[reportArgumentType]
+
+
+def test_algorithms_that_do_not_fit_are_refused() -> None:
+    few = {"steps": 30, "warmup_steps": 20, "batch_size": 4}
+    with pytest.raises(ValueError, match="algorithm must be one that learns from data alone, got sac"):
+        wsrl.pretrain(SAC, data(), keys(), steps=1)
+    with pytest.raises(ValueError, match="algorithm must be one that goes on online, got bc"):
+        wsrl.finetune(wsrl.BC.create(LINE), LINE, start(), **few)
+    with pytest.raises(ValueError, match="its actor are of other sizes"):
+        wsrl.finetune(tiny.sac(action_size=1, width=16), LINE, start(), **few)
+    with pytest.raises(ValueError, match="its critics are of other sizes"):
+        wsrl.finetune(SAC.replace(ensemble_size=3), LINE, start(), **few)
+    with pytest.raises(ValueError, match="for returns-to-go the longest episode in each environment"):
+        wsrl.finetune(CALQL, LINE, start(), replay_capacity=19, **few)
 
 
 # -- the same as the command line -------------------------------------------------------------------------

@@ -18,7 +18,8 @@ def require_count(name: str, value: Any) -> None:
 
 def require_widths(name: str, value: tuple[int, ...]) -> None:
     """Raises ValueError unless `value` names the widths of one or more layers."""
-    sound = bool(value) and all(is_count(width) and width >= 1 for width in value)
+    widths = value if isinstance(value, tuple | list) else ()  # pyright: ignore[reportUnnecessaryIsInstance]
+    sound = bool(widths) and all(is_count(width) and width >= 1 for width in widths)
     require(sound, name, "be one or more positive integers", value)
 
 
@@ -58,3 +59,12 @@ def choose(name: str, value: str, choices: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(value, choices, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{hint}")
+
+
+def require_known(what: str, given: dict[str, Any], known: list[str]) -> None:
+    """Raises TypeError for a keyword that `what` does not take, with the nearest that it does."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
+            raise TypeError(f"{what} got an unexpected keyword argument {name!r}{hint}")

@@ -3,7 +3,7 @@
 Haarnoja et al. 2018 (SAC), Chen et al. 2021 (REDQ), constants and choices: Zhou et al. 2024 (WSRL).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 import jax
@@ -130,6 +130,7 @@ class SAC(struct.PyTreeNode):
         """
         if hidden is not None:
             settings = {"actor_hidden": hidden, "critic_hidden": hidden} | settings
+        checks.require_known("create", settings, [item.name for item in fields(SACSettings)])
         chosen = SACSettings(**settings)
         chosen.check()
         checks.require_count("backup_actions", backup_actions)

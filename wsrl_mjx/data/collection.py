@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
 from envs.base import Environment
 from wsrl_mjx.data import behaviors, dataset, waypoints
 from wsrl_mjx.data.dataset import Dataset
@@ -39,7 +41,12 @@ def behavior(env: Environment, level: str) -> Source:
     if level in waypoints.KINDS:
         world = waypoints.world(env, level)
         return Source(world, waypoints.controller(world), waypoints.card(env.name))
-    shipped = behaviors.load(behaviors.shipped_folder(env.name), level)
+    folder = behaviors.shipped_folder(env.name)
+    if not folder.is_dir():
+        raise ValueError(
+            f"behavior must be random for {env.name!r}, which none is shipped for, got {level!r}"
+        )
+    shipped = behaviors.load(folder, level)
     return Source(env, Memoryless(shipped.act(explore=True)), shipped.card)
 
 
@@ -72,10 +79,26 @@ def collect(
         raise ValueError(f"size must be at least num_envs, which is positive, got {size} and {num_envs}")
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must be an integer, zero or more and below 2**31, got {seed}")
+    check_world(env)
     source = policy if isinstance(policy, Source) else Source(env, _controller(policy), {"return_mean": None})
     rows = dataset.collect(source.env, source.controller, size, num_envs, seed, on_progress)
     policies = [{"level": name, "transitions": size, "card": source.card}]
     return Dataset(rows, dataset.make_card(env, rows, name, policies, seed))
+
+
+def check_world(env: Environment) -> None:
+    """Checks that a world keeps what it says of itself, by its shapes alone.
+
+    Raises:
+        ValueError: a task without its episode handling, or observations of another size.
+    """
+    state = jax.eval_shape(env.reset, jax.random.key(0))
+    if "episode_return" not in state.metrics:
+        raise ValueError(f"env must handle its episodes: wsrl.Episodes({type(env).__name__}(...))")
+    if state.obs.shape != (env.obs_size,):
+        raise ValueError(
+            f"obs_size of env {env.name!r} is {env.obs_size}, and reset gives observations {state.obs.shape}"
+        )
 
 
 def _controller(policy: Controller | Act) -> Controller:

@@ -11,6 +11,7 @@ import numpy as np
 from envs.base import Environment
 from wsrl_mjx.algos.base import Algorithm
 from wsrl_mjx.data import dataset, rollout
+from wsrl_mjx.data.collection import check_world
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.replay_mixing import ReplayMixing
 from wsrl_mjx.training import loop, recipe
@@ -20,7 +21,7 @@ from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
 from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
-from wsrl_mjx.types import Clock, Key, TrainState
+from wsrl_mjx.types import Clock, Key, Params, TrainState, Transition
 
 EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is
 EVALUATION = 2**31 - 1  # sets evaluations' draws apart from training's
@@ -64,7 +65,7 @@ def finetune(
         retain: offline data to go on with, and its share of every minibatch; None, as WSRL has it, drops it.
         hand_over: what goes on at the switch.
         explorer: who acts.
-        eval_every: steps between evaluations, besides those at 0, 1000, 2000 and 5000; 0 for none at all.
+        eval_every: steps between evaluations, beside 0, 1000, 2000 and 5000, at the next report; 0: never.
         eval_episodes: deterministic episodes of an evaluation.
         report_every: environment steps between reports.
         callback: called with every `Report`.
@@ -73,13 +74,13 @@ def finetune(
         ValueError: a number that cannot work, or an environment of other sizes than the agents'.
     """
     check_positive(steps=steps, num_envs=num_envs, batch_size=batch_size, report_every=report_every)
-    _check_sizes(env, start)
+    _check_agents(algorithm, env, start, hand_over)
     online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
-    first = _first_update(online, steps, warmup_steps)
+    first, capacity = _first_update(online, steps, warmup_steps), _capacity(online, steps, replay_capacity)
     points, play = _evaluation_points(steps, eval_every), _evaluation(env, algorithm, eval_episodes)
     report = _Reporter(play, start.state.key, points, steps, callback)
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
-    state, clock = _switched(start, online, shared, hand_over, min(replay_capacity, steps)), Clock.zero()
+    state, clock = _switched(start, online, shared, hand_over, capacity), Clock.zero()
     shared = _with_data(shared, retain, algorithm)
     report("warmup", Advanced(0, state, clock, {}, 0.0))
     chunks = loop.compiled_chunks(online, shared, state, clock, num_envs)
@@ -112,6 +113,8 @@ class _Reporter:
 
 def _evaluation_points(steps: int, every: int) -> set[int]:
     """Returns the steps at which to evaluate: dense around the switch, where the dip is."""
+    if every < 0:
+        raise ValueError(f"eval_every must be positive, or 0 for no evaluation, got {every}")
     points = {*EARLY_EVALUATIONS, *range(0, steps, every), steps} if every else set[int]()
     return {point for point in points if point <= steps}
 
@@ -139,8 +142,6 @@ def _switched(
     start: Trained, online: Online, shared: OnlineShared, hand_over: HandOver, capacity: int
 ) -> TrainState:
     """Returns all seeds [S] at the start of fine-tuning; see `recipe.switched`."""
-    check_positive(replay_capacity=capacity)
-    capacity = capacity // online.num_envs * online.num_envs
     before, judge = Pretrain(start.algorithm, 1), online.algorithm.sac
     return recipe.switched(Recipe(before, online, shared, hand_over, judge, capacity, 0), start.state)
 
@@ -172,12 +173,11 @@ def _phase(
     updates = round(utd * num_envs) if math.isfinite(utd) else 0
     critics_per_actor = max(1, round(utd)) if math.isfinite(utd) else 1
     if updates < 1 or abs(utd * num_envs - updates) > 1e-6 or updates % critics_per_actor:
-        raise ValueError(f"utd * num_envs must be a positive integer, got {utd} * {num_envs}")
-    rows = 0 if retain is None else round(retain[1] * batch_size)
-    if retain is not None and not 0 < rows < batch_size:
         raise ValueError(
-            f"retain's share of batch_size {batch_size} must leave a row on either side, got {retain[1]}"
+            f"utd * num_envs must be a positive integer, and a multiple of the {critics_per_actor} critic "
+            f"updates that share one of the actor, got {utd} * {num_envs}"
         )
+    rows = _retained_rows(env, batch_size, retain)
     return Online(
         algorithm=algorithm,
         env=env,
@@ -208,8 +208,66 @@ def _first_update(online: Online, steps: int, warmup_steps: int) -> int:
     return first
 
 
-def _check_sizes(env: Environment, start: Trained) -> None:
+def _capacity(online: Online, steps: int, wanted: int) -> int:
+    """Returns the rows of each seed's replay, whole steps of its environments.
+
+    Raises:
+        ValueError: not so many as must be in it together.
+    """
+    check_positive(replay_capacity=wanted)
+    capacity = min(wanted, steps) // online.num_envs * online.num_envs
+    least = online.updates * online.batch_size
+    if online.discount is not None:  # returns-to-go are written when an episode ends
+        least = max(least, online.env.time_limit * online.num_envs)
+    if capacity < least:
+        raise ValueError(
+            f"replay_capacity and steps must be at least {least} here: one round of minibatches, and for "
+            f"returns-to-go the longest episode in each environment; got {wanted} and {steps}"
+        )
+    return capacity
+
+
+def _retained_rows(env: Environment, batch_size: int, retain: tuple[Dataset, float] | None) -> int:
+    """Returns the offline rows of every minibatch."""
+    if retain is None:
+        return 0
+    if not isinstance(retain, tuple) or len(retain) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"retain must be a dataset and its share, (data, 0.5), got {type(retain).__name__}")
+    data, share = retain
+    rows = round(share * batch_size) if math.isfinite(share) else 0
+    if not 0 < rows < batch_size:
+        raise ValueError(
+            f"retain's share of batch_size {batch_size} must leave a row on either side, got {share}"
+        )
+    if data.rows["obs"].shape[1:] != (env.obs_size,):
+        raise ValueError(
+            f"retain's observations must have obs_size {env.obs_size} of env {env.name!r}, got "
+            f"{data.rows['obs'].shape[1]}"
+        )
+    return rows
+
+
+def _check_agents(algorithm: Algorithm, env: Environment, start: Trained, hand_over: HandOver) -> None:
+    """Checks that the agents fit the world, and the algorithm the agents."""
+    if not algorithm.fine_tunes:
+        raise ValueError(f"algorithm must be one that goes on online, got {algorithm.name}")
+    check_world(env)
     for name in ("obs_size", "action_size"):
         ours, theirs = getattr(env, name), getattr(start, name)
         if ours != theirs:
             raise ValueError(f"{name} of env {env.name!r} is {ours}, the agents were trained with {theirs}")
+    row = Transition.empty(env.obs_size, env.action_size)
+    new = jax.eval_shape(algorithm.sac.init, jax.random.key(0), row.obs, row.action)
+    old = jax.eval_shape(jax.vmap(start.algorithm.hand_over), start.state.agent)
+    pairs = [("actor", new.actor.params, old.actor.params)] if hand_over.actor else []
+    pairs += [("critics", new.critic.params, old.critic.params)] if hand_over.critics else []
+    for name, ours, theirs in pairs:
+        if _shapes(ours) != [(path, shape[1:]) for path, shape in _shapes(theirs)]:
+            raise ValueError(
+                f"algorithm must have the networks that were trained; its {name} are of other sizes"
+            )
+
+
+def _shapes(params: Params) -> list[tuple[str, tuple[int, ...]]]:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return [(jax.tree_util.keystr(path), leaf.shape) for path, leaf in leaves]

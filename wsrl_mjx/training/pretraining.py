@@ -43,6 +43,8 @@ def pretrain(
         ValueError: a number or keys that cannot work.
     """
     check_positive(steps=steps, batch_size=batch_size, report_every=report_every)
+    if not algorithm.pretrains:
+        raise ValueError(f"algorithm must be one that learns from data alone, got {algorithm.name}")
     (obs_size,), (action_size,) = (data.rows[name].shape[1:] for name in ("obs", "action"))
     begun = _begin(algorithm, obs_size, action_size, keys, reward_scale, reward_bias)
     phase, state, clock = Pretrain(algorithm, batch_size), begun.state, Clock.zero()
@@ -78,8 +80,10 @@ def untrained(
 def _begin(
     algorithm: Algorithm, obs_size: int, action_size: int, keys: Key, reward_scale: float, reward_bias: float
 ) -> Trained:
-    if not jnp.issubdtype(keys.dtype, jax.dtypes.prng_key) or keys.ndim > 1:
-        raise ValueError(f"keys must be typed keys [S] from jax.random.key, got {keys.dtype}{keys.shape}")
+    kind = getattr(keys, "dtype", None)
+    if kind is None or not jnp.issubdtype(kind, jax.dtypes.prng_key) or keys.ndim > 1 or keys.size == 0:
+        shown = type(keys).__name__ if kind is None else f"{kind}{list(keys.shape)}"
+        raise ValueError(f"keys must be typed keys [S], such as jax.random.split(key, 5), got {shown}")
     state = recipe.begin(algorithm, Transition.empty(obs_size, action_size), keys.reshape(-1))
     transform = RewardTransform(hyper(reward_scale), hyper(reward_bias))
     return Trained(algorithm, state, obs_size, action_size, transform)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import jax
@@ -55,7 +56,7 @@ def ignore(report: Report) -> None:
 def check_positive(**numbers: Any) -> None:
     """Raises ValueError unless all are positive integers, naming the first that is not."""
     for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
             raise ValueError(f"{name} must be a positive integer, got {value!r}")
 
 
