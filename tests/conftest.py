@@ -18,7 +18,7 @@ with install_import_hook(CHECKED, "beartype.beartype"):
     import wsrl_mjx.algos.ensemble
     import wsrl_mjx.algos.losses
     import wsrl_mjx.data.returns_to_go  # noqa: F401  imported for the hook alone
-from wsrl_mjx.training import runtime  # noqa: E402
+from wsrl_mjx.training import runtime  # noqa: E402  it imports what the hook must see first
 
 runtime.prepare()  # as every command does
 

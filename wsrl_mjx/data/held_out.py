@@ -69,6 +69,7 @@ def load(folder: Path) -> Transition:
     try:
         with np.load(folder / FILE) as arrays:
             return Transition(**{name: jnp.asarray(arrays[name]) for name in arrays.files})
+    # The last is zipfile's, for a flipped bit that names a compression which it does not know.
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(f"{folder / FILE} is damaged: {error}") from None
 
