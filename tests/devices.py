@@ -22,7 +22,7 @@ SIZES: dict[str, Any] = {
     "offline_steps": 40, "offline_batch_size": 8, "cql_actions": 2, "offline_backup_actions": 2,
     "warmup_steps": 20, "online_steps": 40, "batch_size": 4, "replay_capacity": 32,
     "actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "eval_episodes": 2,
-    "eval_every": 20, "pretrain_eval_every": 20, "chunk_steps": 10, "checkpoint_every": 20,
+    "eval_every": 20, "pretrain_eval_every": 20, "log_every": 10, "checkpoint_every": 20,
     "points": ("actor_lr=1e-3", "actor_lr=3e-3"),
     # Rounding stays at 1e-6 here; with seed 2, for one, it was seen to grow to 3e-3 within 30 updates.
     "seed": 20,

@@ -24,7 +24,7 @@ SIZES: dict[str, Any] = {
     "offline_steps": OFFLINE, "offline_batch_size": 8, "cql_actions": 2, "offline_backup_actions": 2,
     "warmup_steps": WARMUP, "online_steps": ONLINE, "batch_size": 4, "replay_capacity": 32,
     "actor_hidden": (8,), "critic_hidden": (8,), "ensemble_size": 3, "eval_episodes": 2,
-    "eval_every": 20, "pretrain_eval_every": 20, "chunk_steps": 10, "checkpoint_every": 20,
+    "eval_every": 20, "pretrain_eval_every": 20, "log_every": 10, "checkpoint_every": 20,
 }  # fmt: skip
 
 

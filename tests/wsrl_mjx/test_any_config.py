@@ -25,7 +25,7 @@ SMALL = replace_flat(
     {
         "env": "line", "actor_hidden": (4,), "critic_hidden": (4,), "ensemble_size": 3, "batch_size": 8,
         "offline_batch_size": 8, "warmup_steps": 60, "online_steps": 400, "replay_capacity": 400,
-        "offline_steps": 400, "chunk_steps": 200, "eval_every": 200, "pretrain_eval_every": 200,
+        "offline_steps": 400, "log_every": 200, "eval_every": 200, "pretrain_eval_every": 200,
         "checkpoint_every": 200, "cql_actions": 2, "dataset_size": 400, "collect_envs": 10,
     },
 )  # fmt: skip

@@ -38,7 +38,7 @@ def make(config: Config, env: Environment) -> Recipe:
     """
     settings = config.online
     needs_returns = ALGORITHMS[settings.online_algo].needs_returns
-    if needs_returns and settings.replay_capacity < env.time_limit * settings.num_envs:
+    if needs_returns and config.replay_rows < env.time_limit * settings.num_envs:
         raise ValueError(
             f"replay_capacity must hold an episode of {env.time_limit} steps in each of {settings.num_envs} "
             f"environments for online_algo {settings.online_algo}, got {settings.replay_capacity}"
@@ -70,7 +70,7 @@ def make(config: Config, env: Environment) -> Recipe:
             temperature=settings.keep_temperature,
         ),
         judge=make_sac(config, env, settings.backup_actions),
-        replay_capacity=settings.replay_capacity,
+        replay_capacity=config.replay_rows,
         prefilled=config.prefilled_rows,
     )
 

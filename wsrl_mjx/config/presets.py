@@ -37,7 +37,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "temperature_lr": 3e-4,
         "eval_every": 2500,
         "pretrain_eval_every": 5000,
-        "chunk_steps": 500,
+        "log_every": 500,
         "checkpoint_every": 5000,
     },
     # Everything once, as small as it goes: for tests, and for a first look at a new machine.
@@ -56,7 +56,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "eval_every": 6000,
         "eval_episodes": 2,
         "pretrain_eval_every": 400,
-        "chunk_steps": 200,
+        "log_every": 200,
         "checkpoint_every": 2000,
     },
 }

@@ -105,10 +105,10 @@ class EvaluationConfig:
     """Deterministic episodes of one evaluation."""
     pretrain_eval_every: int = 50_000
     """Gradient steps between evaluations while pretraining."""
-    chunk_steps: int = 1000
-    """Steps of one compiled call; divides every evaluation point."""
+    log_every: int = 1000
+    """Steps between rows of training metrics, in both phases; a signal to stop is heard as often."""
     checkpoint_every: int = 20_000
-    """Steps between checkpoints, in both phases; a multiple of chunk_steps."""
+    """Steps between checkpoints, in both phases."""
     max_skipped_updates: int = 100
     """Updates of one network that may be left out because loss or gradient is not finite; one more ends the
     run."""
@@ -151,8 +151,17 @@ class Config:
 
     @property
     def prefilled_rows(self) -> int:
-        """Offline rows in the buffer before the first online step."""
-        return self.online.warmup_steps if self.online.warmup_source == "data" else 0
+        """Offline rows in the buffer before the first online step, as many as whole inserts have."""
+        return self._in_inserts(self.online.warmup_steps) if self.online.warmup_source == "data" else 0
+
+    @property
+    def replay_rows(self) -> int:
+        """Rows that the replay buffer holds: its capacity, up to a whole number of inserts."""
+        return self._in_inserts(self.online.replay_capacity)
+
+    def _in_inserts(self, rows: int) -> int:
+        """Returns the rows of the inserts, of `num_envs` rows each, that so many rows take."""
+        return -(-rows // self.online.num_envs) * self.online.num_envs
 
     @property
     def first_update(self) -> int:
@@ -203,16 +212,6 @@ def of_pretraining(config: Config) -> dict[str, Any]:
     return flat_fields(config.offline) | flat_fields(config.agent) | own
 
 
-EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is
-
-
-def evaluation_points(config: Config) -> tuple[int, ...]:
-    """Returns the online steps at which the policy is evaluated, the end included."""
-    last, every = config.online.online_steps, config.evaluation.eval_every
-    points = {*EARLY_EVALUATIONS, *range(0, last, every), last}
-    return tuple(sorted(p for p in points if p <= last))
-
-
 def flat_fields(config: Any) -> dict[str, Any]:
     """Returns every leaf field of a tree of dataclasses by its own name; names are unique in the tree."""
     flat: dict[str, Any] = {}
@@ -253,3 +252,11 @@ def from_saved(saved: dict[str, Any]) -> Config:
     """
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
     return replace_flat(Config(), fields)
+
+
+RENAMED = {"chunk_steps": "log_every"}
+
+
+def renamed(saved: dict[str, Any]) -> dict[str, Any]:
+    """Returns saved settings by the names that they have now."""
+    return {RENAMED.get(name, name): value for name, value in saved.items()}

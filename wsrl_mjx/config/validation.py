@@ -29,7 +29,6 @@ def validate(config: Config) -> None:
     _check_guide(config)
     _check_updates(config)
     _check_lengths(config)
-    _check_chunks(config)
 
 
 def _check_points(config: Config) -> None:
@@ -112,11 +111,6 @@ def _check_online_data(config: Config) -> None:
         )
     if online.offline_share > 0.0 and online.retain == "append":
         raise ValueError("offline_share and retain append are two ways to keep the data; choose one")
-    if config.prefilled_rows % max(online.num_envs, 1):
-        raise ValueError(
-            f"warmup_steps must be a multiple of num_envs ({online.num_envs}) for warmup_source data, "
-            f"got {online.warmup_steps}"
-        )
 
 
 def _check_guide(config: Config) -> None:
@@ -140,11 +134,6 @@ def _check_updates(config: Config) -> None:
             f"utd * num_envs = {whole} must be a multiple of the {config.critics_per_actor} critic "
             f"updates that share an actor update; choose another utd (got {online.utd})"
         )
-    if online.replay_capacity % online.num_envs != 0:
-        raise ValueError(
-            f"replay_capacity must be a multiple of num_envs ({online.num_envs}), "
-            f"got {online.replay_capacity}"
-        )
 
 
 def _check_lengths(config: Config) -> None:
@@ -162,7 +151,7 @@ def _check_lengths(config: Config) -> None:
             "smaller batch_size"
         )
     before = config.first_update + config.prefilled_rows
-    if online.replay_capacity < before:
+    if config.replay_rows < before:
         raise ValueError(
             f"replay_capacity must hold the {before} rows before the first update, "
             f"got {online.replay_capacity}"
@@ -172,24 +161,6 @@ def _check_lengths(config: Config) -> None:
             f"dataset_size must be at least collect_envs ({config.data.collect_envs}), "
             f"got {config.data.dataset_size}"
         )
-
-
-def _check_chunks(config: Config) -> None:
-    chunk, online = config.evaluation.chunk_steps, config.online
-    if chunk % online.num_envs != 0:
-        raise ValueError(f"chunk_steps must be a multiple of num_envs ({online.num_envs}), got {chunk}")
-    multiples = {
-        "eval_every": config.evaluation.eval_every,
-        "pretrain_eval_every": config.evaluation.pretrain_eval_every,
-        "checkpoint_every": config.evaluation.checkpoint_every,
-        "online_steps": online.online_steps,
-        "offline_steps": config.offline.offline_steps,
-    }
-    for name, value in multiples.items():
-        if value % chunk != 0:
-            raise ValueError(f"{name} must be a multiple of chunk_steps ({chunk}), got {value}")
-    if 1000 % chunk != 0:
-        raise ValueError(f"chunk_steps must divide 1000, the first evaluation after the switch, got {chunk}")
 
 
 _COUNT_FIELDS = frozenset(name for name, value in flat_fields(Config()).items() if is_count(value))

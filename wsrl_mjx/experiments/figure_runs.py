@@ -169,9 +169,9 @@ def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
 
 
 def _times(times: Times, name: str, config: Config) -> Any:
-    """Returns a multiple of the config's value of that name; of steps, in whole chunks."""
-    value, chunk = times.factor * flat_fields(config)[name], config.evaluation.chunk_steps
-    return max(1, round(value / chunk)) * chunk if name.endswith("_steps") else value
+    """Returns a multiple of the config's value of that name; of steps, a whole number, one at least."""
+    value = times.factor * flat_fields(config)[name]
+    return max(1, round(value)) if name.endswith("_steps") else value
 
 
 @cache

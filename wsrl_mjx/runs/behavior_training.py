@@ -139,9 +139,9 @@ def train(config: BehaviorConfig) -> None:
     last = config.steps if config.stop_at is None else min(config.steps, config.stop_at)
     each = ends_of_intervals(config, 0).step
     ends = [end for end in ends_of_intervals(config, first) if end - each < last]
-    chunks = loop.compiled_chunks(online, shared, state, clock, config.num_envs)
+    chunk = loop.compiled_chunk(each // config.num_envs, online, shared, state, clock)
     phase_at = lambda done: make_phase(config, env, done)
-    for done in loop.advance(chunks, phase_at, shared, state, clock, first, ends):
+    for done in loop.advance(chunk, each, phase_at, shared, state, clock, first, ends):
         state = done.state
         params = jax.tree.map(lambda x: x[0], state.agent.actor.params)
         row = row_of(done, score(params, jax.random.key(done.step)))

@@ -6,7 +6,7 @@ import jax
 
 from envs.base import Environment
 from wsrl_mjx.analysis.text import counted, size
-from wsrl_mjx.config import build, grid
+from wsrl_mjx.config import build, grid, schedules
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
@@ -35,6 +35,8 @@ def show(
         ["phase", "count", "of", "how"],
         rows,
     )
+    for note in notes(config):
+        console.say(note)
     width = "-".join(map(str, agent.critic_hidden))
     console.say(
         f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "
@@ -101,8 +103,27 @@ def phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     elif online.retain == "append":
         kept = " of data and replay together"
     how = f"{online.online_algo}, {online.utd:g} critic updates a step, batch {online.batch_size}{kept}"
-    rows.append(["fine-tuning", f"{online.online_steps - config.first_update:,}", "env steps", how])
+    last = schedules.of_online(config).last
+    rows.append(["fine-tuning", f"{last - config.first_update:,}", "env steps", how])
     return rows
+
+
+def notes(config: Config) -> list[str]:
+    """Returns a line for each number that is used another way than it was typed."""
+    online, schedule = config.online, schedules.of_online(config)
+    said = []
+    asked = {*range(0, online.online_steps, config.evaluation.eval_every), online.online_steps}
+    if not asked <= schedule.evaluations:
+        steps = ", ".join(f"{step:,}" for step in sorted(schedule.evaluations)[:6])
+        said.append(
+            f"{online.num_envs} environments step at once: {schedule.last:,} env steps in all, evaluated "
+            f"after {steps}, ..."
+        )
+    if config.replay_rows != online.replay_capacity:
+        said.append(
+            f"replay_capacity {online.replay_capacity:,} becomes {config.replay_rows:,}, whole steps of all"
+        )
+    return said
 
 
 def _switch(config: Config) -> str:

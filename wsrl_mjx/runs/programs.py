@@ -61,15 +61,17 @@ class Programs:
         jitted: Any,
         args: tuple[Any, ...],
         waiting: Callable[[str], AbstractContextManager[Any]],
+        length: int = 0,
     ) -> tuple[Any, float]:
         """Returns a program and the seconds that compiling it took: 0 where it was there.
 
         Args:
-            config: of the run; whatever the program holds besides its arguments is decided by it.
+            config: of the run; with `length` it decides whatever the program holds besides its arguments.
             what: the program's name.
             jitted: the function.
             args: what it will be called with.
             waiting: shown while it compiles.
+            length: steps of a chunk; 0 for a program of another kind.
 
         Raises:
             RuntimeError: it cannot be traced or compiled. The settings were checked before, so that is a
@@ -77,7 +79,7 @@ class Programs:
         """
         leaves, structure = jax.tree.flatten(args)
         shapes = tuple((leaf.shape, leaf.dtype, getattr(leaf, "sharding", None)) for leaf in leaves)
-        key = (replace_flat(config, NUMBERS), what, structure, shapes)
+        key = (replace_flat(config, NUMBERS), what, length, structure, shapes)
         if key in self._programs:
             return self._programs[key], 0.0
         began = time.perf_counter()
@@ -104,10 +106,10 @@ class ProgramsOfRun:
     def __init__(self, programs: Programs, config: Config, record: RunRecord, console: Console) -> None:
         self._programs, self._config, self._record, self._console = programs, config, record, console
 
-    def compiled(self, name: str, jitted: Any, *arguments: Any) -> Any:
+    def compiled(self, name: str, jitted: Any, *arguments: Any, length: int = 0) -> Any:
         """Returns the program, compiled once ahead of its first call, so that its time is known and shown."""
         waiting = self._console.compiling
-        program, seconds = self._programs.compiled(self._config, name, jitted, arguments, waiting)
+        program, seconds = self._programs.compiled(self._config, name, jitted, arguments, waiting, length)
         if seconds:
             self._record.compiled(name, seconds)
             if memory := plan.program_memory(program):

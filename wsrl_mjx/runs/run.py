@@ -13,7 +13,8 @@ import numpy as np
 
 from wsrl_mjx import keys
 from wsrl_mjx.analysis.metrics import Row
-from wsrl_mjx.config.settings import Config, evaluation_points
+from wsrl_mjx.config import schedules
+from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import held_out
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.runs import lock, plan, report, signals
@@ -28,6 +29,7 @@ from wsrl_mjx.runs.setup import RunOptions, Setup, open_folder, settings_of
 from wsrl_mjx.training import loop, non_finite
 from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.schedule import Schedule
 from wsrl_mjx.types import Clock, Key, TrainState, Transition
 
 
@@ -50,6 +52,7 @@ class Run:
         self.data = OfflineData(self.setup, self.programs, self.record, console)
         self.sharing = PretrainingSharing(self.setup, self.folder, console)
         self.evaluation = Evaluation(self.setup, self.programs)
+        self.pretraining, self.online = schedules.of_pretraining(config), schedules.of_online(config)
 
     @property
     def config(self) -> Config:
@@ -91,7 +94,7 @@ class Run:
             clock, step = Clock.zero(), 0
             self._evaluate("online", 0, state)
             signals.check()  # a signal need not wait for the next program
-        if step < self.config.online.online_steps:
+        if step < self.online.last:
             self._fine_tune(state, clock, step)
         else:
             self.console.say(f"{self.folder.path} is finished: {step:,} online steps are done")
@@ -116,26 +119,26 @@ class Run:
         return saved.phase, saved.step, placement.spread(saved.state), placement.copied(saved.clock)
 
     def _is_finished(self, saved: Saved | None) -> bool:
-        return saved is not None and (saved.phase, saved.step) == ("online", self.config.online.online_steps)
+        return saved is not None and (saved.phase, saved.step) == ("online", self.online.last)
 
     def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
-        total, every = self.config.offline.offline_steps, self.config.evaluation.pretrain_eval_every
-        if total == 0:
+        schedule = self.pretraining
+        if schedule.last == 0:
             return state
-        if step < total:
+        if step < schedule.last:
             # Never in the middle: the rows of the steps that are done are in metrics.csv already.
             found = self._find_pretrained(state, clock) if step == 0 else None
             if found is not None:
                 return found
             data, phase = self._load_data(), self.setup.recipe.pretrain
-            with self.console.progress("pretraining", total, step, "gradient steps") as progress:
-                for done in self._chunks("pretraining", phase, data, state, clock, step, total):
+            with self.console.progress("pretraining", schedule.last, step, "gradient steps") as progress:
+                for done in self._chunks("pretraining", phase, data, state, clock, step, schedule):
                     state, clock = done.state, done.clock
                     self._log("pretrain", "pretraining", done)
-                    if done.step % every == 0 and done.step < total:
+                    if done.step in schedule.evaluations:
                         progress.score(self._evaluate("pretrain", done.step, state))
-                    self._end_chunk("pretrain", total, done)
+                    self._end_chunk("pretrain", schedule, done)
                     progress.advance_to(done.step)
         self.sharing.keep((state, clock), self.record)
         return state
@@ -153,30 +156,36 @@ class Run:
 
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
         """Runs warmup and fine-tuning, one compiled program, to the end."""
-        total, points = self.config.online.online_steps, set(evaluation_points(self.config))
-        phase, shared = self.setup.recipe.online, self.setup.recipe.shared
+        schedule, phase, shared = self.online, self.setup.recipe.online, self.setup.recipe.shared
         if self.config.keeps_data:
             shared = shared.replace(data=self._load_data())
-        with self.console.progress("warmup", total, step, "env steps") as progress:
-            for done in self._chunks("fine-tuning", phase, shared, state, clock, step, total):
+        with self.console.progress("warmup", schedule.last, step, "env steps") as progress:
+            for done in self._chunks("fine-tuning", phase, shared, state, clock, step, schedule):
                 name = "warmup" if done.step <= self.config.first_update else "fine-tuning"
                 self._log("online", name, done)
-                if done.step in points:
+                if done.step in schedule.evaluations:
                     progress.score(self._evaluate("online", done.step, done.state))
-                self._end_chunk("online", total, done)
+                self._end_chunk("online", schedule, done)
                 progress.advance_to(done.step, name)
 
     def _chunks(
-        self, name: str, phase: Any, shared: Any, state: TrainState, clock: Clock, first: int, total: int
+        self,
+        name: str,
+        phase: Any,
+        shared: Any,
+        state: TrainState,
+        clock: Clock,
+        first: int,
+        schedule: Schedule,
     ) -> Iterator[Advanced]:
         """Yields after every chunk of a phase, from its first step to its end."""
-        every = self.config.evaluation.chunk_steps
-        steps_each = self.config.online.num_envs if name == "fine-tuning" else 1
-        chunk = loop.make_chunk(every // steps_each, self.setup.placement)
-        program = self.programs.compiled(name, chunk, phase, shared, state, clock)
+        length, ends = schedule.stride(first), schedule.ends_after(first)
+        steps_each = self.config.online.num_envs if schedule is self.online else 1
+        chunk = loop.make_chunk(length // steps_each, self.setup.placement)
+        arguments = phase, shared, state, clock, jnp.ones((), jnp.int32)
+        program = self.programs.compiled(name, chunk, *arguments, length=length)
         signals.check()
-        ends = range(first + every, total + 1, every)
-        return loop.advance(lambda _: program, lambda _: phase, shared, state, clock, first, ends)
+        return loop.advance(program, length, lambda _: phase, shared, state, clock, first, ends)
 
     # -- data and pretraining -----------------------------------------------------------------------------
 
@@ -232,19 +241,18 @@ class Run:
             if not np.isnan(value)
         )
 
-    def _end_chunk(self, phase: str, total: int, done: Advanced) -> None:
+    def _end_chunk(self, phase: str, schedule: Schedule, done: Advanced) -> None:
         """Saves where that is due, or where a signal asks for the end, and then ends.
 
         Raises:
             NotFiniteError: see `non_finite.check`; nothing is saved then.
             StoppedError: a signal has asked for the end.
         """
-        every, limit = (self.config.evaluation.checkpoint_every, self.config.evaluation.max_skipped_updates)
+        limit = self.config.evaluation.max_skipped_updates
         labels = [member.label for member in self.setup.members]
         non_finite.check(done.state.agent, limit, labels, f"step {done.step:,} of {phase}")
         stopped_by = signals.received()
-        due = done.step % every == 0 or done.step == total
-        if due or stopped_by or self.checkpoints.overdue:
+        if done.step in schedule.checkpoints or stopped_by or self.checkpoints.overdue:
             self._checkpoint(phase, done.step, done.state, done.clock)
         if stopped_by:
             how = "not saved" if self.checkpoints.overdue else "saved"

@@ -15,6 +15,7 @@ import jax
 
 from wsrl_mjx.analysis import metrics
 from wsrl_mjx.analysis.metrics import COLUMNS, Row
+from wsrl_mjx.config.settings import renamed
 from wsrl_mjx.data import digests, files
 from wsrl_mjx.runs import faults, layout
 from wsrl_mjx.runs.events import Events
@@ -214,7 +215,7 @@ def check_free(path: Path) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Returns the flat config of the run at `path`.
+    """Returns the flat config of the run at `path`, its settings by the names that they have now.
 
     Raises:
         ValueError: there is no run.
@@ -227,7 +228,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged ({error})") from None
     if not isinstance(config, dict):
         raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged (no settings in it)")
-    return config
+    return renamed(config)
 
 
 def read_metrics(path: Path) -> list[Row]:

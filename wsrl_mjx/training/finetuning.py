@@ -20,10 +20,10 @@ from wsrl_mjx.training.handover import HandOver
 from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
+from wsrl_mjx.training.schedule import EARLY_EVALUATIONS, Schedule
 from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
 from wsrl_mjx.types import Clock, Key, Params, TrainState, Transition
 
-EARLY_EVALUATIONS = (0, 1000, 2000, 5000)  # online steps: where the dip after the switch is
 EVALUATION = 2**31 - 1  # sets evaluations' draws apart from training's
 HAND_EVERYTHING_OVER = HandOver()
 THE_AGENT_ACTS = Explorer()
@@ -56,7 +56,7 @@ def finetune(
         algorithm: `SAC` is WSRL; an offline algorithm goes on with its own losses.
         env: what `make` or `Episodes` returns.
         start: what `pretrain` or `untrained` returned; it stays as it is and can be started from again.
-        steps: environment steps of each seed, the warmup included.
+        steps: environment steps of each seed, the warmup included; they end with a step of all environments.
         warmup_steps: steps before the first update; 0 for no more than one round of minibatches needs.
         utd: critic updates per environment step.
         num_envs: environments of each seed, stepped side by side.
@@ -65,7 +65,7 @@ def finetune(
         retain: offline data to go on with, and its share of every minibatch; None, as WSRL has it, drops it.
         hand_over: what goes on at the switch.
         explorer: who acts.
-        eval_every: steps between evaluations, beside 0, 1000, 2000 and 5000, at the next report; 0: never.
+        eval_every: steps between evaluations, beside 0, 1000, 2000 and 5000; 0: never.
         eval_episodes: deterministic episodes of an evaluation.
         report_every: environment steps between reports.
         callback: called with every `Report`.
@@ -77,15 +77,15 @@ def finetune(
     _check_agents(algorithm, env, start, hand_over)
     online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
     first, capacity = _first_update(online, steps, warmup_steps), _capacity(online, steps, replay_capacity)
-    points, play = _evaluation_points(steps, eval_every), _evaluation(env, algorithm, eval_episodes)
-    report = _Reporter(play, start.state.key, points, steps, callback)
+    schedule = _schedule(steps, eval_every, report_every).in_whole(num_envs)
+    report = _Reporter(_evaluation(env, algorithm, eval_episodes), start.state.key, schedule, callback)
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
     state, clock = _switched(start, online, shared, hand_over, capacity), Clock.zero()
     shared = _with_data(shared, retain, algorithm)
     report("warmup", Advanced(0, state, clock, {}, 0.0))
-    chunks = loop.compiled_chunks(online, shared, state, clock, num_envs)
-    ends = loop.ends_of_chunks(steps, max(num_envs, report_every // num_envs * num_envs))
-    for done in loop.advance(chunks, lambda _: online, shared, state, clock, 0, ends):
+    length = schedule.stride()
+    chunk = loop.compiled_chunk(length // num_envs, online, shared, state, clock)
+    for done in loop.advance(chunk, length, lambda _: online, shared, state, clock, 0, schedule.ends):
         report("warmup" if done.step <= first else "fine-tuning", done)
         state = done.state
     return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
@@ -94,29 +94,26 @@ def finetune(
 class _Reporter:
     """Evaluates where that is due, and keeps and passes on every report."""
 
-    def __init__(
-        self, play: Callable[..., jax.Array], keys: Key, points: set[int], steps: int, tell: Callback
-    ) -> None:
-        self._play, self._keys, self._due = play, jnp.copy(keys), points
-        self._steps, self._tell = steps, tell
+    def __init__(self, play: Callable[..., jax.Array], keys: Key, schedule: Schedule, tell: Callback) -> None:
+        self._play, self._keys, self._schedule, self._tell = play, jnp.copy(keys), schedule, tell
         self.reports: list[Report] = []
 
     def __call__(self, phase: str, done: Advanced) -> None:
-        reached = {point for point in self._due if point <= done.step}
-        self._due -= reached
-        if done.step == 0 and not reached:
+        due = done.step in self._schedule.evaluations
+        if done.step == 0 and not due:
             return
-        returns = np.asarray(self._play(done.state.agent, self._keys, done.step)) if reached else None
-        self.reports.append(Report(phase, done.step, self._steps, done.metrics, returns, done.seconds))
+        returns = np.asarray(self._play(done.state.agent, self._keys, done.step)) if due else None
+        last = self._schedule.last
+        self.reports.append(Report(phase, done.step, last, done.metrics, returns, done.seconds))
         self._tell(self.reports[-1])
 
 
-def _evaluation_points(steps: int, every: int) -> set[int]:
-    """Returns the steps at which to evaluate: dense around the switch, where the dip is."""
-    if every < 0:
-        raise ValueError(f"eval_every must be positive, or 0 for no evaluation, got {every}")
-    points = {*EARLY_EVALUATIONS, *range(0, steps, every), steps} if every else set[int]()
-    return {point for point in points if point <= steps}
+def _schedule(steps: int, eval_every: int, report_every: int) -> Schedule:
+    """Returns when to report and to evaluate: densely around the switch, where the dip is."""
+    if eval_every < 0:
+        raise ValueError(f"eval_every must be positive, or 0 for no evaluation, got {eval_every}")
+    points = {*EARLY_EVALUATIONS, *range(0, steps, eval_every), steps} if eval_every else set[int]()
+    return Schedule.of(steps, report_every, points)
 
 
 def _evaluation(
@@ -195,11 +192,9 @@ def _first_update(online: Online, steps: int, warmup_steps: int) -> int:
     """Returns the environment steps before the first update.
 
     Raises:
-        ValueError: steps that the environments do not share evenly, or no step behind the first update.
+        ValueError: no step behind the first update.
     """
     first = max(warmup_steps, online.updates * online.batch_size)
-    if steps % online.num_envs:
-        raise ValueError(f"steps must be a multiple of num_envs ({online.num_envs}), got {steps}")
     if warmup_steps < 0 or first >= steps:
         raise ValueError(
             f"steps must be more than the {first} before the first update, got {steps}: warmup_steps is "
@@ -209,13 +204,13 @@ def _first_update(online: Online, steps: int, warmup_steps: int) -> int:
 
 
 def _capacity(online: Online, steps: int, wanted: int) -> int:
-    """Returns the rows of each seed's replay, whole steps of its environments.
+    """Returns the rows of each seed's replay, whole inserts of a row from each environment.
 
     Raises:
         ValueError: not so many as must be in it together.
     """
     check_positive(replay_capacity=wanted)
-    capacity = min(wanted, steps) // online.num_envs * online.num_envs
+    capacity = math.ceil(min(wanted, steps) / online.num_envs) * online.num_envs
     least = online.updates * online.batch_size
     if online.discount is not None:  # returns-to-go are written when an episode ends
         least = max(least, online.env.time_limit * online.num_envs)

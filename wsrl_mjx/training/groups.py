@@ -13,9 +13,8 @@ import jax.numpy as jnp
 
 CACHE = 2**20  # bytes of learners in a group; gradients and activations want the rest of some 2 MiB a core
 
-Advance = Callable[
-    [Any, Any, Any, Any], tuple[Any, Any, Any]
-]  # phase, shared, state, clock -> all but shared
+# phase, shared, state, clock, times -> state, clock, metrics
+Advance = Callable[[Any, Any, Any, Any, Any], tuple[Any, Any, Any]]
 
 
 def size(state: Any) -> int:
@@ -38,21 +37,21 @@ def one_after_another(advance: Advance, axes: Any, size: int) -> Advance:
     The state is updated in place, group by group: a copy of one group's is all the memory that this costs.
 
     Args:
-        advance: of members [M]: phase, shared, state and clock to state, clock and metrics.
+        advance: of members [M]: phase, shared, state, clock and times to state, clock and metrics.
         axes: of the phase, as `vmap` has them: 0 where members differ, None where they agree.
         size: of a group; divides M.
     """
 
-    def in_groups(phase: Any, shared: Any, state: Any, clock: Any) -> tuple[Any, Any, Any]:
+    def in_groups(phase: Any, shared: Any, state: Any, clock: Any, times: Any) -> tuple[Any, Any, Any]:
         count = jax.tree.leaves(state)[0].shape[0]
         if size == count:
-            return advance(phase, shared, state, clock)
+            return advance(phase, shared, state, clock, times)
 
         def body(state: Any, start: jax.Array) -> tuple[Any, Any]:
             of_group = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, start, size)
             own = lambda axis, leaf: leaf if axis is None else of_group(leaf)
             settings = jax.tree.map(own, axes, phase, is_leaf=lambda axis: axis is None)
-            group, after, metrics = advance(settings, shared, jax.tree.map(of_group, state), clock)
+            group, after, metrics = advance(settings, shared, jax.tree.map(of_group, state), clock, times)
             put = lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, start, axis=0)
             return jax.tree.map(put, state, group), (after, metrics)
 

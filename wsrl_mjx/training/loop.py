@@ -5,7 +5,6 @@ Every training program of this project is made by `make_chunk`, and every traini
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -31,7 +30,14 @@ class Phase(Protocol):
         ...
 
 
-Chunk = Callable[[Phase, Any, TrainState, Clock], tuple[TrainState, Clock, Metrics]]
+class Chunk(Protocol):
+    """A compiled number of steps, made as many times as asked for."""
+
+    def __call__(
+        self, phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any = 1, /
+    ) -> tuple[TrainState, Clock, Metrics]:
+        """Advances all members, and returns the averages over all the steps."""
+        ...
 
 
 def member_axes(phase: Any) -> Any:
@@ -43,31 +49,33 @@ def member_axes(phase: Any) -> Any:
 
 
 def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
-    """Returns a jitted function that advances all members by `length` steps of a phase.
+    """Returns a jitted function that advances all members by `length` steps of a phase, or a multiple.
 
     Its state has a leading axis of members and is donated, and so has every hyper-parameter in which members
-    differ; `shared` and the clock have none. Metrics come back as averages over the chunk, [M].
+    differ; `shared`, the clock and the number of times have none. That number is no part of the program: one
+    program makes all multiples of `length` steps. Metrics come back as averages over all steps, [M].
     """
 
-    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any):
         def body(carry: tuple[TrainState, Clock, Metrics], _: None):
             state, clock, totals = carry
             state, clock, metrics = phase.step(shared, state, clock)
             return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None
 
         start = (state, clock, phase.zero_metrics(shared, state))
-        return jax.lax.scan(body, start, length=length)[0]
+        steps = lambda _, carry: jax.lax.scan(body, carry, length=length)[0]
+        return jax.lax.fori_loop(0, times, steps, start)
 
-    def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+    def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any = 1):
         of_phase = member_axes(phase)
-        axes, out_axes = (of_phase, None, 0, None), (0, None, 0)
+        axes, out_axes = (of_phase, None, 0, None, None), (0, None, 0)
         side_by_side = jax.vmap(one_member, in_axes=axes, out_axes=out_axes)
 
-        def of_one_device(phase: Phase, shared: Any, state: TrainState, clock: Clock):
+        def of_one_device(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any):
             grouped = groups.one_after_another(side_by_side, of_phase, groups.size(state))
-            return grouped(phase, shared, state, clock)
+            return grouped(phase, shared, state, clock, times)
 
-        return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock)
+        return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock, times)
 
     return jax.jit(all_members, donate_argnames="state")
 
@@ -83,7 +91,8 @@ class Advanced(NamedTuple):
 
 
 def advance(
-    program_of: Callable[[int], Chunk],
+    chunk: Chunk,
+    length: int,
     phase_at: Callable[[int], Phase],
     shared: Any,
     state: TrainState,
@@ -94,49 +103,38 @@ def advance(
     """Yields after every chunk of a phase; whoever iterates logs, evaluates and saves in between.
 
     Args:
-        program_of: returns the chunk for a number of steps, compiled or not.
+        chunk: compiled or not; called with the number of times, an int32.
+        length: steps that the chunk makes each time, counted as `first` and `ends` count.
         phase_at: returns the phase for the chunk that begins at a step; its constants may follow a schedule.
         shared: what all members read, see the phase's `step`.
         state: of all members, [M]; donated to the first chunk.
         clock: that goes with it.
         first: steps done before.
-        ends: the steps at which chunks end, ascending.
+        ends: the steps at which chunks end, ascending; `length` divides what lies between them.
     """
     done = first
     for end in ends:
-        program, phase = program_of(end - done), phase_at(done)
+        phase, times = phase_at(done), jnp.asarray((end - done) // length, jnp.int32)
         began = time.perf_counter()
-        state, clock, averages = program(phase, shared, state, clock)
+        state, clock, averages = chunk(phase, shared, state, clock, times)
         metrics = means(averages)
         yield Advanced(end, state, clock, metrics, time.perf_counter() - began)
         done = end
 
 
-def compiled_chunks(
-    phase: Phase, shared: Any, state: TrainState, clock: Clock, steps_each: int = 1
-) -> Callable[[int], Chunk]:
-    """Returns `program_of` for `advance`: the chunk for a number of steps, compiled at its first use.
+def compiled_chunk(length: int, phase: Phase, shared: Any, state: TrainState, clock: Clock) -> Chunk:
+    """Returns the chunk of so many steps for `advance`, compiled.
 
     Args:
-        phase: what the chunks are for; its constants may change later, its structure may not.
-        shared: what they read.
+        length: steps of the phase that it makes each time.
+        phase: what it is for; its constants may change later, its structure may not.
+        shared: what it reads.
         state: of all members, [M], or its shapes.
         clock: that goes with it.
-        steps_each: what a step of the phase counts, such as the environments that it steps.
     """
     shapes = jax.eval_shape(lambda: (state, clock))
-
-    @cache
-    def program_of(steps: int) -> Chunk:
-        chunk: Any = make_chunk(steps // steps_each)
-        return runtime.compiled(chunk.lower(phase, shared, *shapes))
-
-    return program_of
-
-
-def ends_of_chunks(steps: int, every: int) -> list[int]:
-    """Returns where chunks end: every so many steps, and at the end."""
-    return [*range(every, steps, every), steps]
+    chunk: Any = make_chunk(length)
+    return runtime.compiled(chunk.lower(phase, shared, *shapes, jnp.ones((), jnp.int32)))
 
 
 def means(averages: Metrics) -> dict[str, np.ndarray]:

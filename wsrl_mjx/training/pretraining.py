@@ -10,6 +10,7 @@ from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.rollout import RewardTransform
 from wsrl_mjx.training import loop, recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
+from wsrl_mjx.training.schedule import Schedule
 from wsrl_mjx.training.steps import Pretrain
 from wsrl_mjx.types import Clock, Key, Transition
 
@@ -49,10 +50,11 @@ def pretrain(
     begun = _begin(algorithm, obs_size, action_size, keys, reward_scale, reward_bias)
     phase, state, clock = Pretrain(algorithm, batch_size), begun.state, Clock.zero()
     rows = dataset.to_device(data.rows, begun.reward, float(algorithm.discount))
-    chunks = loop.compiled_chunks(phase, rows, state, clock)
-    ends = loop.ends_of_chunks(steps, report_every)
+    schedule = Schedule.of(steps, report_every)
+    length = schedule.stride()
+    chunk = loop.compiled_chunk(length, phase, rows, state, clock)
     reports: list[Report] = []
-    for done in loop.advance(chunks, lambda _: phase, rows, state, clock, 0, ends):
+    for done in loop.advance(chunk, length, lambda _: phase, rows, state, clock, 0, schedule.ends):
         reports.append(Report("pretraining", done.step, steps, done.metrics, None, done.seconds))
         callback(reports[-1])
         state = done.state

@@ -80,7 +80,7 @@ class Online(struct.PyTreeNode):
         # One full round of distinct draws is asked for in every arm: without it, "no warmup" would train
         # on a thousand copies of one row.
         first_update = jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
-        learning, warming_up = inserted >= first_update, inserted - self.num_envs < first_update
+        learning, warming_up = inserted > first_update, inserted - self.num_envs < first_update
         act = lambda obs, k: self.explorer.act(self.algorithm, state, warming_up, k)
         env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
         buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)

@@ -91,11 +91,11 @@ def test_the_loop_goes_on_from_its_own_guide(explorer: Explorer) -> None:
 
 
 def test_the_warmups_last_step_is_the_warmups() -> None:
-    """The first update follows that step, so the fresh actor's first actions come after it."""
+    """From the next step on the agent acts, and learns."""
     phase, state = start(Explorer(warmup="pretrained"))
     state = jax.tree.map(lambda leaf: leaf[None], state)
     after, clock, _ = loop.make_chunk(3)(phase, tiny.online_shared(2 * ENVS), state, Clock.zero())
     done = np.asarray(after.buffer.data.action[0, :, 0])
     np.testing.assert_allclose(done[: 2 * ENVS], 0.5, atol=1e-3)
     assert np.std(done[2 * ENVS : 3 * ENVS]) > 0.1
-    assert int(clock.updates) == 2 * phase.updates
+    assert int(clock.updates) == phase.updates

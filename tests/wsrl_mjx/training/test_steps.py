@@ -76,7 +76,7 @@ def test_updates_start_on_time_and_are_as_many_as_asked_for(
     one_step, expected = make_chunk(1), 0
     for step in range(1, 21):
         state, clock, metrics = one_step(phase, shared, state, clock)
-        learns = step * num_envs >= max(warmup_steps, updates * batch_size)
+        learns = step * num_envs > max(warmup_steps, updates * batch_size)
         expected += updates * learns
         assert int(clock.env_steps) == step * num_envs
         assert int(clock.updates) == expected
@@ -138,7 +138,9 @@ def test_the_warmup_leaves_the_agent_bit_for_bit_and_then_every_network_moves() 
     assert_same_bits(state.agent, fresh().agent)
     assert int(clock.updates) == 0 and state.buffer.data.valid.sum() == 10 * len(SEEDS)
     state, clock = run(CHUNK, 2, fresh())
-    assert int(clock.updates) == 4  # the twentieth step is the first that learns
+    assert_same_bits(state.agent, fresh().agent)  # the warmup's last step learns nothing
+    state, clock = run(CHUNK, 3, fresh())
+    assert int(clock.updates) == 40
     counts = {0}  # of skipped updates: there was none
     moved = [(a, b) for a, b in zip(start, data(state.agent), strict=True) if set(b.flat) != counts]
     assert all((a != b).any() for a, b in moved) and len(start) - len(moved) == 3
@@ -147,7 +149,7 @@ def test_the_warmup_leaves_the_agent_bit_for_bit_and_then_every_network_moves() 
 def test_another_warmup_compiles_nothing() -> None:
     chunk = make_chunk(10)
     results = {steps: run(chunk, 3, fresh(), steps)[1] for steps in (0, 20, 25, 1000)}
-    assert {steps: int(clock.updates) for steps, clock in results.items()} == {0: 60, 20: 44, 25: 24, 1000: 0}
+    assert {steps: int(clock.updates) for steps, clock in results.items()} == {0: 56, 20: 40, 25: 20, 1000: 0}
     assert chunk._cache_size() == 1
 
 
@@ -184,6 +186,17 @@ def test_chunk_lengths_give_the_same_bits() -> None:
     long, _ = run(CHUNK, 4, fresh())
     short, _ = run(make_chunk(4), 10, fresh())
     assert_same_bits(long, short)
+
+
+def test_a_chunk_made_several_times_is_one_program_with_the_same_bits() -> None:
+    whole, _ = run(CHUNK, 4, fresh())
+    one_step, state, clock = make_chunk(1), fresh(), Clock.zero()
+    for times in (7, 1, 20, 12):
+        given = PHASE, tiny.online_shared(WARMUP), state, clock, jnp.asarray(times, jnp.int32)
+        state, clock, metrics = one_step(*given)
+        assert float(metrics["train/non_finite"].weight[0]) == times
+    assert int(clock.env_steps) == 40 and one_step._cache_size() == 1
+    assert_same_bits(whole, state)
 
 
 def test_a_seed_among_others_is_the_seed_alone() -> None:
