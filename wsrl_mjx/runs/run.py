@@ -132,8 +132,9 @@ class Run:
             if found is not None:
                 return found
             data, phase = self._load_data(), self.setup.recipe.pretrain
+            chunks = self._chunks("pretraining", phase, data, state, clock, step, schedule)
             with self.console.progress("pretraining", schedule.last, step, "gradient steps") as progress:
-                for done in self._chunks("pretraining", phase, data, state, clock, step, schedule):
+                for done in chunks:
                     state, clock = done.state, done.clock
                     self._log("pretrain", "pretraining", done)
                     if done.step in schedule.evaluations:
@@ -159,8 +160,9 @@ class Run:
         schedule, phase, shared = self.online, self.setup.recipe.online, self.setup.recipe.shared
         if self.config.keeps_data:
             shared = shared.replace(data=self._load_data())
+        chunks = self._chunks("fine-tuning", phase, shared, state, clock, step, schedule)
         with self.console.progress("warmup", schedule.last, step, "env steps") as progress:
-            for done in self._chunks("fine-tuning", phase, shared, state, clock, step, schedule):
+            for done in chunks:
                 name = "warmup" if done.step <= self.config.first_update else "fine-tuning"
                 self._log("online", name, done)
                 if done.step in schedule.evaluations:
@@ -178,7 +180,7 @@ class Run:
         first: int,
         schedule: Schedule,
     ) -> Iterator[Advanced]:
-        """Yields after every chunk of a phase, from its first step to its end."""
+        """Returns what yields after every chunk of a phase, to its end; its program is compiled by then."""
         length, ends = schedule.stride(first), schedule.ends_after(first)
         steps_each = self.config.online.num_envs if schedule is self.online else 1
         chunk = loop.make_chunk(length // steps_each, self.setup.placement)
