@@ -6,7 +6,7 @@ import jax
 
 from envs.base import Environment
 from wsrl_mjx.analysis.text import counted, size
-from wsrl_mjx.config import build, grid, schedules
+from wsrl_mjx.config import build, effects, grid, schedules
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
@@ -109,7 +109,7 @@ def phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
 
 
 def notes(config: Config) -> list[str]:
-    """Returns a line for each number that is used another way than it was typed."""
+    """Returns a line for whatever is used another way than it was typed, or not at all."""
     online, schedule = config.online, schedules.of_online(config)
     said = []
     asked = {*range(0, online.online_steps, config.evaluation.eval_every), online.online_steps}
@@ -123,6 +123,10 @@ def notes(config: Config) -> list[str]:
         said.append(
             f"replay_capacity {online.replay_capacity:,} becomes {config.replay_rows:,}, whole steps of all"
         )
+    of_reason: dict[str, list[str]] = {}
+    for name, reason in effects.typed_without_effect(config).items():
+        of_reason.setdefault(reason, []).append(name)
+    said += [f"no effect: {', '.join(names)} ({reason})" for reason, names in of_reason.items()]
     return said
 
 
