@@ -11,8 +11,8 @@ NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
-# Options of JAX that numbers depend on, or that our programs do not get through, as they must be. A seed's own
-# stream stays the same among others with the default generator alone.
+# Options of JAX that decide numbers, or that end programs, as a run needs them. With another generator the
+# draws of a seed would depend on the seeds beside it.
 NUMERICS: dict[str, Any] = {
     "jax_enable_x64": False,
     "jax_default_prng_impl": "threefry2x32",
@@ -38,7 +38,7 @@ def prepare() -> None:
 
 def check_float32() -> None:
     """Raises ValueError where JAX is set to 64 bits: states of float32 and float64 do not go together."""
-    if jax.config.jax_enable_x64:
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
         raise ValueError(
             "jax_enable_x64 must be off for wsrl_mjx, which computes in float32; call "
             "jax.config.update('jax_enable_x64', False), or unset JAX_ENABLE_X64"

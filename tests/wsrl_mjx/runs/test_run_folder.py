@@ -12,7 +12,8 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.runs import run_folder
-from wsrl_mjx.runs.run_folder import RunFolder, check_free, read_config, read_metrics
+from wsrl_mjx.runs.new_folder import check_free
+from wsrl_mjx.runs.run_folder import RunFolder, read_config, read_metrics
 
 CONFIG = {"seed": 0, "utd": 4.0}
 ROWS = [Row("online", 10, 0, "critic/q", 0.1), Row("online", 10, 1, "critic/q", 1 / 3)]

@@ -129,7 +129,7 @@ def test_the_library_refuses_64_bits_before_anything_is_made() -> None:
     jax.config.update("jax_enable_x64", True)
     try:
         with pytest.raises(
-            ValueError, match="jax_enable_x64 must be off for wsrl_mjx, .* unset JAX_ENABLE_X64"
+            ValueError, match=r"jax_enable_x64 must be off for wsrl_mjx, .* unset JAX_ENABLE_X64"
         ):
             wsrl.make("pointmaze-umaze")
     finally:
