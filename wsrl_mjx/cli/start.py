@@ -93,10 +93,11 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     )
     command = flags.with_paths_as_meant(command)
     config = command.config
+    config = replace_flat(config, {"dataset": named_datasets.located(config.data.dataset)})
     if not typed.resume:
         config = replace_flat(config, {"preset": resolve_preset(config.preset)})
+        named_datasets.check_available(config.data, config.env)
     validate(config)
-    named_datasets.check_available(config.data, config.env)
     return replace(command, config=config)
 
 

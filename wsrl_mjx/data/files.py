@@ -41,7 +41,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 
 def as_meant(path: Path) -> Path:
-    """Returns a path as a shell reads it, and with a name: of the home folder for `~`, of the real one for `.`.
+    """Returns a path as a shell reads it, `~` as the home folder; `.` and `..` become the folders they mean.
 
     Any other path stays as it was typed, so that messages have the user's words.
     """

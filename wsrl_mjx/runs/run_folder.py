@@ -14,6 +14,7 @@ import jax
 
 from wsrl_mjx.analysis import metrics
 from wsrl_mjx.analysis.metrics import COLUMNS, Row
+from wsrl_mjx.config import named_datasets
 from wsrl_mjx.data import digests, files
 from wsrl_mjx.runs import faults, layout, new_folder
 from wsrl_mjx.runs.events import Events
@@ -195,7 +196,7 @@ class RunFolder:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """Returns the flat config of the run at `path`.
+    """Returns the flat config of the run at `path`, a dataset's folder with its whole path.
 
     Raises:
         ValueError: there is no run.
@@ -208,7 +209,17 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged ({error})") from None
     if not isinstance(config, dict):
         raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged (no settings in it)")
+    if isinstance(dataset := config.get("dataset"), str):
+        config["dataset"] = named_datasets.located(dataset, path)
     return config
+
+
+def kept_steps(run_dir: Path) -> list[int]:
+    """Returns the indices of a run's checkpoints, oldest first: gradient steps plus online steps."""
+    folder = run_dir / layout.CHECKPOINTS
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
 def read_metrics(path: Path) -> list[Row]:
