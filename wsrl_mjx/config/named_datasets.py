@@ -149,7 +149,7 @@ class NamedDataset:
 
 def resolve(config: DataConfig, env: Environment, cache_folder: Path) -> NamedDataset:
     """Finds out where the dataset is or will come from, and what decides it, once for a run."""
-    folder = None if _is_name(config.dataset) else Path(config.dataset)
+    folder = None if _is_name(config.dataset) else files.from_here(Path(config.dataset))
     if config.dataset == "medium-replay":
         folder = replay_folder(cache_folder, env.name)
     count = config.dataset_size if folder is None else _card_of(folder).get("transitions")

@@ -52,6 +52,12 @@ def as_meant(path: Path) -> Path:
     return path.resolve() if path.name in ("", "..") else path
 
 
+def from_here(path: Path) -> Path:
+    """Returns a path as people write it in messages: what is below the working directory without that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def check_links(name: str, path: Path) -> None:
     """Checks that neither `path` nor a folder above it is a link that leads nowhere.
 
