@@ -11,7 +11,8 @@
 docs/library.md leads through it. The command line is in `wsrl_mjx.cli`.
 
 Names are imported when they are first used, so that `import wsrl_mjx` costs nothing. The first of them sets
-two options of JAX that its CPU backend needs (`training.runtime`): use one before you make arrays.
+two options of JAX that its CPU backend needs (`training.runtime`): use one before you make arrays. Where
+`jax_enable_x64` is on they raise ValueError: all is computed in float32.
 """
 
 from importlib import import_module
@@ -96,7 +97,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'wsrl_mjx' has no attribute {name!r}")
-    import_module("wsrl_mjx.training.runtime").prepare()
+    runtime = import_module("wsrl_mjx.training.runtime")
+    runtime.check_float32()
+    runtime.prepare_cpu()
     home = import_module(_HOME_OF[name])
     # A submodule is imported by its own name, anything else is an attribute of its module.
     return import_module(f"{home.__name__}.{name}") if name == "replay" else getattr(home, name)

@@ -26,6 +26,7 @@ import tyro
 import envs
 from benchmarks import figure, hostloop, record
 from benchmarks.suite import ACCELERATOR, TASKS, TINY, Sizes, Suite
+from wsrl_mjx.cli import flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import versions
@@ -74,7 +75,7 @@ class Command:
 def main(arguments: list[str] | None = None) -> None:
     """Parses, checks, measures, prints; bad input ends with one message and exit code 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    command = tyro.cli(Command, args=arguments, description=__doc__)
+    command = flags.read(Command, arguments, None, __doc__)
     runtime.prepare()
     try:
         check(command)

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from tortures.bits import flip_bits
 from tortures.disk import fill_the_disk
 from tortures.judge import Judge, Row
@@ -23,6 +21,7 @@ from tortures.kills import kill_often
 from tortures.signals import terminate_in_each_phase
 from tortures.victim import Settings, Victim
 from wsrl_mjx.analysis.text import markdown_table
+from wsrl_mjx.cli import flags
 from wsrl_mjx.training import runtime
 
 
@@ -93,7 +92,7 @@ def markdown(rows: list[Row]) -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Tortures, prints, and exits with 1 where a promise was broken."""
-    command = tyro.cli(Command, args=arguments, description=__doc__)
+    command = flags.read(Command, arguments, None, __doc__)
     runtime.prepare()
     with tempfile.TemporaryDirectory() as temporary:
         place = command.out or Path(temporary)

@@ -21,7 +21,7 @@ from wsrl_mjx.config.domains import domain_of
 from wsrl_mjx.config.presets import check_env, env_names
 from wsrl_mjx.config.settings import DataConfig
 from wsrl_mjx.config.validation import choose
-from wsrl_mjx.data import cache, dataset
+from wsrl_mjx.data import cache, dataset, files
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.training import runtime
 
@@ -100,6 +100,7 @@ def check_absent(folder: Path) -> None:
     """Raises ValueError if there is something at `folder`, or it cannot be made."""
     if folder.exists():
         raise ValueError(f"out {folder} exists; nothing is overwritten, choose another folder")
+    files.check_links("out", folder)
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise ValueError(f"out {folder} cannot be made: {above} is no folder that can be written")

@@ -1,9 +1,13 @@
 """A command's flags, read from its dataclass."""
 
+import dataclasses
 import re
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, TypeVar
 
 import tyro
+
+from wsrl_mjx.data import files
 
 Kind = TypeVar("Kind")
 
@@ -20,4 +24,16 @@ def read(kind: type[Kind], arguments: list[str] | None, program: str | None, abo
     if program is not None and about is not None:
         command_of = lambda script: f"wsrl {script[1].replace('_', '-')}"
         about = re.sub(r"python scripts/(\w+)\.py", command_of, about)
-    return tyro.cli(kind, args=arguments, prog=program, description=about)
+    return with_paths_as_meant(tyro.cli(kind, args=arguments, prog=program, description=about))
+
+
+def with_paths_as_meant(command: Any) -> Any:
+    """Returns a command, a dataclass, with each of its paths as a shell reads it; see `files.as_meant`."""
+    typed = {item.name: getattr(command, item.name) for item in dataclasses.fields(command)}
+    return dataclasses.replace(command, **{name: _as_meant(value) for name, value in typed.items()})
+
+
+def _as_meant(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_as_meant(each) for each in value)
+    return files.as_meant(value) if isinstance(value, Path) else value

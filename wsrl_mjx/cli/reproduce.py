@@ -20,7 +20,7 @@ from wsrl_mjx.config import assignments
 from wsrl_mjx.config.presets import check_env, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.config.validation import choose
-from wsrl_mjx.data import cache
+from wsrl_mjx.data import cache, files
 from wsrl_mjx.experiments import figure_pages, figure_runs, jobs, sweep
 from wsrl_mjx.experiments.figure_pages import RUNS
 from wsrl_mjx.experiments.figure_runs import Request
@@ -126,10 +126,13 @@ def check(command: Command) -> None:
         reference = envs.make(name).reference if command.figure == HEAT_MAP else None
         if command.figure == HEAT_MAP and (reference is None or not reference.of_success):
             raise ValueError(f"envs must be worlds that are scored by success, the mazes, got {name!r}")
+    files.check_links("cache-dir", command.cache_dir)
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache_dir {command.cache_dir} is no folder")
-    if command.out is not None and command.out.exists() and not os.access(command.out, os.W_OK):
-        raise ValueError(f"out {command.out}: nothing can be written there")
+    if command.out is not None:
+        files.check_links("out", command.out)
+        if command.out.exists() and not (command.out.is_dir() and os.access(command.out, os.W_OK)):
+            raise ValueError(f"out {command.out}: nothing can be written there")
 
 
 def settings(command: Command) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import envs
 from wsrl_mjx.cli import flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.experiments import solver_budgets
+from wsrl_mjx.training import runtime
 
 # In a maze C MuJoCo would need the walls moved along: see tests/envs/test_maze.py for that comparison.
 TASKS = tuple(name for name in envs.REGISTRY if "maze" not in name)
@@ -31,6 +32,7 @@ class Command:
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses and measures, a row of the table a budget; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)
+    runtime.prepare()
     try:
         budgets = [budget(text) for text in command.budgets]
     except ValueError as error:

@@ -8,15 +8,17 @@ from typing import TypeVar
 
 import tyro
 
+from wsrl_mjx.cli import flags
 from wsrl_mjx.cli.exits import until_the_end
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
-from wsrl_mjx.data import cache
+from wsrl_mjx.data import cache, files
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.run_folder import check_free, read_config
+from wsrl_mjx.runs.new_folder import check_free
+from wsrl_mjx.runs.run_folder import read_config
 from wsrl_mjx.training import runtime
 
 
@@ -79,7 +81,7 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     Raises:
         ValueError: a value that cannot work. Unknown flags exit with code 2 and a suggestion.
     """
-    typed = _peek(arguments, program)
+    typed = flags.with_paths_as_meant(_peek(arguments, program))
     if typed.resume:
         if typed.run_dir is None:
             raise ValueError("resume needs --run-dir: the folder of the run to go on with")
@@ -89,11 +91,13 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     command = tyro.cli(
         kind, args=arguments, prog=program, default=kind(config=default), description=kind.__doc__
     )
+    command = flags.with_paths_as_meant(command)
     config = command.config
+    config = replace_flat(config, {"dataset": named_datasets.located(config.data.dataset)})
     if not typed.resume:
         config = replace_flat(config, {"preset": resolve_preset(config.preset)})
+        named_datasets.check_available(config.data, config.env)
     validate(config)
-    named_datasets.check_available(config.data, config.env)
     return replace(command, config=config)
 
 
@@ -116,6 +120,7 @@ def _peek(arguments: list[str], program: str | None) -> _Peek:
 def _check_paths(command: Command) -> None:
     if command.run_dir is not None and not command.resume:
         check_free(command.run_dir)
+    files.check_links("cache-dir", command.cache_dir)
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache-dir {command.cache_dir} is no folder")
     if command.pretrained is not None and not (command.pretrained / layout.PRETRAINED).is_dir():

@@ -62,7 +62,7 @@ def carry_out(command: SweepCommand, console: Console) -> None:
     folder = command.run_dir or start.free_run_dir(command.config, "-sweep")
     show(console, parts, folder)
     if host.index == 0:
-        grid = Grid(command.sweep, command.members_at_once)
+        grid = Grid(tuple(axis.text for axis in axes(command)), command.members_at_once)
         sweep_folder.create(folder, command.config, grid, command.resume)
     else:
         hosts.wait_for(folder / sweep_folder.GRID)
@@ -77,7 +77,7 @@ def report(console: Console, config: Config, parts: list[Part], folder: Path) ->
     if not arms:
         console.say(f"{folder} is ready; no run is finished yet")
         return
-    title = f"WSRL: {config.env}, {config.data.dataset} data, preset {config.preset}"
+    title = f"WSRL: {config.env}, {Path(config.data.dataset).name} data, preset {config.preset}"
     written = sweep_report.write(folder, arms, title)
     console.say(comparison.markdown(written.table))
     console.say(f"written to {folder}: {', '.join(written.files)}, and a run folder for each program's run")
@@ -96,7 +96,7 @@ def plan_parts(command: SweepCommand) -> list[Part]:
         raise ValueError(f"points are made by --sweep here, got {command.config.points}")
     if command.pretrained is not None:
         raise ValueError("pretrained is for one run; a sweep's runs share pretrainings through the cache")
-    return sweep.parts(command.config, axes(command), at_once)
+    return sweep.parts(command.config, axes(command), at_once, begun=command.resume)
 
 
 def axes(command: SweepCommand) -> list[Axis]:

@@ -53,6 +53,25 @@ def check_available(config: DataConfig, env_name: str) -> None:
             behaviors.load(behaviors.shipped_folder(env_name), level)
 
 
+def located(dataset: str, run_dir: Path | None = None) -> str:
+    """Returns the setting with the whole path of a folder, so that it means the same wherever one stands.
+
+    A name of ours stays, and so does what is neither. Runs of earlier versions kept the path as it was typed:
+    for them, with `run_dir`, a dataset is looked for in the folders above the run too.
+    """
+    if _is_name(dataset) or not dataset:
+        return dataset
+    typed = files.as_meant(Path(dataset))
+    above = [] if run_dir is None else [place / typed for place in run_dir.absolute().parents]
+    found = [typed] if typed.is_dir() else [place for place in above if (place / "card.json").is_file()]
+    return str(found[0].absolute()) if found else dataset
+
+
+def is_gone(config: DataConfig) -> bool:
+    """Returns whether the dataset is no name of ours, and no folder either."""
+    return not _is_name(config.dataset) and not _is_folder(config)
+
+
 def replay_folder(cache_folder: Path, env_name: str) -> Path:
     """Returns where `scripts/train_behavior.py --save-replay` leaves the medium-replay dataset."""
     return cache_folder / "datasets" / f"{env_name}-medium-replay"
@@ -130,7 +149,7 @@ class NamedDataset:
 
 def resolve(config: DataConfig, env: Environment, cache_folder: Path) -> NamedDataset:
     """Finds out where the dataset is or will come from, and what decides it, once for a run."""
-    folder = Path(config.dataset) if _is_folder(config) else None
+    folder = None if _is_name(config.dataset) else files.from_here(Path(config.dataset))
     if config.dataset == "medium-replay":
         folder = replay_folder(cache_folder, env.name)
     count = config.dataset_size if folder is None else _card_of(folder).get("transitions")
@@ -202,10 +221,13 @@ def _identity_whole(config: DataConfig, env: Environment, on_disk: Path | None) 
     }
 
 
+def _is_name(dataset: str) -> bool:
+    """Returns whether it is a name of ours, which it stays, whatever lies around here."""
+    return dataset in MIXTURES or dataset == "medium-replay"
+
+
 def _is_folder(config: DataConfig) -> bool:
-    """Returns whether the dataset is a folder; a name of ours stays a name, whatever lies around here."""
-    named = config.dataset in MIXTURES or config.dataset == "medium-replay"
-    return not named and Path(config.dataset).is_dir()
+    return bool(config.dataset) and not _is_name(config.dataset) and Path(config.dataset).is_dir()
 
 
 def _card_of(folder: Path) -> dict[str, Any]:

@@ -178,7 +178,8 @@ def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Datas
         with (folder / "transitions.npz").open("rb") as file, np.load(file) as arrays:
             rows = {name: arrays[name] for name in FIELDS}
     except FileNotFoundError as error:
-        raise ValueError(f"dataset {folder}: {Path(error.filename).name} is missing") from None
+        missing = f"{Path(error.filename).name} is missing" if folder.is_dir() else "there is no such folder"
+        raise ValueError(f"dataset {folder}: {missing}") from None
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
         raise ValueError(f"dataset {folder}: the files are damaged or cut short ({error})") from None
     missing = [name for name in CARD_FIELDS if not isinstance(card, dict) or name not in card]

@@ -40,6 +40,37 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer.writerows(rows)
 
 
+def as_meant(path: Path) -> Path:
+    """Returns a path as a shell reads it, `~` as the home folder; `.` and `..` become the folders they mean.
+
+    Any other path stays as it was typed, so that messages have the user's words.
+    """
+    try:
+        path = path.expanduser()
+    except RuntimeError:  # no such user: a shell leaves it as it is
+        return path
+    return path.resolve() if path.name in ("", "..") else path
+
+
+def from_here(path: Path) -> Path:
+    """Returns a path as people write it in messages: what is below the working directory without that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def check_links(name: str, path: Path) -> None:
+    """Checks that neither `path` nor a folder above it is a link that leads nowhere.
+
+    Raises:
+        ValueError: one is; the message begins with `name`, the flag.
+    """
+    for place in (path, *path.parents):
+        if place.is_symlink() and not place.exists():
+            raise ValueError(
+                f"{name} {path}: {place} is a link to {place.readlink()}, where there is nothing"
+            )
+
+
 def in_words(error: OSError) -> str:
     """Returns an error of the system in one line, with the file that it is about."""
     if error.strerror is None:

@@ -52,6 +52,8 @@ class PlannedRun:
             ValueError: a value that cannot work; the message names the field and the arm.
         """
         changes = {**self.changes, "num_seeds": num_seeds}
+        if "dataset" in changes:
+            changes["dataset"] = named_datasets.located(str(changes["dataset"]))
         try:
             method = str(changes.get("method", "wsrl"))
             config = replace_flat(preset_config(resolve_preset(preset), self.env, method), changes)

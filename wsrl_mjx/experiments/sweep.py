@@ -24,10 +24,21 @@ NOT_SWEPT = ("env", "env_options", "preset", "method", "seed", "num_seeds", "poi
 
 @dataclass(frozen=True)
 class Axis:
-    """One setting and its values, as they were written."""
+    """One setting and its values, as they were written; a dataset's folder has its whole path."""
 
     name: str
     texts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The axis as `parse` reads it."""
+        return f"{self.name}={','.join(self.texts)}"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What stands for the values in names: of a dataset's folder its own name, where that says which."""
+        short = tuple(Path(text).name if Path(text).is_absolute() else text for text in self.texts)
+        return short if self.name == "dataset" and len(set(short)) == len(short) else self.texts
 
     @property
     def values(self) -> tuple[Any, ...]:
@@ -50,7 +61,8 @@ def parse(text: str) -> Axis:
     """
     name, rest = assignments.split(text, "sweep", "name=value,value,...")
     choose("sweep", name, tuple(n for n in flat_fields(Config()) if n not in NOT_SWEPT))
-    axis = Axis(name, tuple(rest.split(",")))
+    texts = tuple(rest.split(","))
+    axis = Axis(name, tuple(map(named_datasets.located, texts)) if name == "dataset" else texts)
     if len(set(axis.values)) < len(axis.values):
         raise ValueError(f"sweep {name} must have different values, got {rest}")
     return axis
@@ -60,7 +72,7 @@ def parse(text: str) -> Axis:
 class Part:
     """One program's run: some settings held, the others side by side."""
 
-    held: tuple[tuple[str, str], ...]  # name and value as written
+    held: tuple[tuple[str, str], ...]  # name and value, as names of folders and curves have them
     config: Config
 
     @property
@@ -86,13 +98,14 @@ class Part:
         return replace_flat(self.config, {**NUMBERS, "num_seeds": 1}), _members(self.config)
 
 
-def parts(config: Config, axes: list[Axis], at_once: int | None) -> list[Part]:
+def parts(config: Config, axes: list[Axis], at_once: int | None, begun: bool = False) -> list[Part]:
     """Returns the runs of a sweep, in order.
 
     Args:
         config: settings of everything that is not swept.
         axes: of the grid.
         at_once: members that a run may have; None for all.
+        begun: whether the sweep is gone on with; a run that is past its data does without it then.
 
     Raises:
         ValueError: a setting swept twice, a grid point that cannot work, or a dataset that cannot be had.
@@ -108,14 +121,15 @@ def parts(config: Config, axes: list[Axis], at_once: int | None) -> list[Part]:
         if within
     ]
     found = []
-    for choice in itertools.product(*(zip(axis.texts, axis.values, strict=True) for axis in around)):
+    for choice in itertools.product(*(zip(axis.labels, axis.values, strict=True) for axis in around)):
         changes = {axis.name: value for axis, (_, value) in zip(around, choice, strict=True)}
         held = tuple((axis.name, text) for axis, (text, _) in zip(around, choice, strict=True))
         for some_points, seeds in groups(points, config.seeds, at_once):
             chosen = {"points": some_points, "seed": seeds[0], "num_seeds": len(seeds)}
             part = Part(held, replace_flat(config, changes | chosen))
             validate(part.config)
-            named_datasets.check_available(part.config.data, part.config.env)
+            if not begun:
+                named_datasets.check_available(part.config.data, part.config.env)
             found.append(part)
     return found
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wsrl_mjx.config.settings import Config
+from wsrl_mjx.experiments import sweep
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.setup import open_folder, settings_of
 
@@ -40,6 +41,6 @@ def remembered(folder: Path, typed: tuple[str, ...]) -> Grid:
         grid = Grid(tuple(found["sweep"]), found["members_at_once"])
     except (OSError, ValueError, KeyError, TypeError):  # no JSON, or not what a sweep writes
         raise ValueError(f"run-dir {folder} holds no sweep: {GRID} is missing or damaged") from None
-    if typed not in ((), grid.sweep):
+    if typed and [sweep.parse(text) for text in typed] != [sweep.parse(text) for text in grid.sweep]:
         raise ValueError(f"sweep was {' and '.join(grid.sweep)} in {folder}, now {typed}")
     return grid

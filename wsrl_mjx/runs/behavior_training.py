@@ -130,8 +130,10 @@ def train(config: BehaviorConfig) -> None:
         act = lambda obs, k: decide(actor_params, obs).mode()
         return rollout.evaluate(judge, act, key, config.eval_episodes)
 
+    files.check_links("run-dir", config.run_dir)
     config.run_dir.mkdir(parents=True, exist_ok=True)
-    settings = {name: str(v) if isinstance(v, Path) else v for name, v in asdict(config).items()}
+    # Absolute, because whoever reads them may stand in another folder.
+    settings = {n: str(v.absolute()) if isinstance(v, Path) else v for n, v in asdict(config).items()}
     files.write_json(config.run_dir / layout.CONFIG, settings)
     checkpoints = Checkpoints(config.run_dir / layout.CHECKPOINTS, keep=1)
     state, clock = first_state(config, checkpoints, initial_state(config, online, shared))

@@ -22,7 +22,7 @@ from wsrl_mjx.data import behaviors
 from wsrl_mjx.data.rollout import Act
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.checkpoint import Checkpoints
-from wsrl_mjx.runs.run_folder import read_config
+from wsrl_mjx.runs.run_folder import kept_steps, read_config
 from wsrl_mjx.types import Clock, Key
 
 Decide = Callable[[Any, jax.Array, Key, bool], jax.Array]  # params, obs [N, O], key, explore -> [N, A]
@@ -95,14 +95,6 @@ def run_config(run_dir: Path) -> Config:
             raise
         raise ValueError(f"{run_dir} is not a run of scripts/train.py: its config has {error}") from None
     return config
-
-
-def kept_steps(run_dir: Path) -> list[int]:
-    """Returns the indices of a run's checkpoints, oldest first: gradient steps plus online steps."""
-    folder = run_dir / layout.CHECKPOINTS
-    if not folder.is_dir():
-        return []
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
 def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -> Policies:

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import platform
-import shutil
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
@@ -15,9 +14,10 @@ import jax
 
 from wsrl_mjx.analysis import metrics
 from wsrl_mjx.analysis.metrics import COLUMNS, Row
+from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.settings import renamed
 from wsrl_mjx.data import digests, files
-from wsrl_mjx.runs import faults, layout
+from wsrl_mjx.runs import faults, layout, new_folder
 from wsrl_mjx.runs.events import Events
 
 RAISABLE = ("online_steps", "max_skipped_updates")  # no number before the end depends on them
@@ -53,18 +53,12 @@ class RunFolder:
         Raises:
             ValueError: if there is something at `path` already, or it cannot be made.
         """
-        check_free(path)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            unfinished.mkdir(parents=True)
-            folder = cls(unfinished)
-            folder.write_json(layout.VERSIONS, versions())
-            folder.write_json(layout.CONFIG, config)
+        new_folder.check_free(path)
+        with new_folder.filled(path) as place:
+            folder = cls(place)
             folder.metrics_path.write_text(",".join(COLUMNS) + "\n")
-            unfinished.rename(path)  # fails where another process was first
-        except OSError as error:
-            shutil.rmtree(unfinished, ignore_errors=True)
-            raise ValueError(f"run-dir {path} cannot be made: {error.strerror}") from None
+            folder.write_json(layout.VERSIONS, versions())
+            folder.write_json(layout.CONFIG, config)  # the last: where it is, there is a run
         return cls(path)
 
     @classmethod
@@ -202,20 +196,8 @@ class RunFolder:
         return self._events[phase]
 
 
-def check_free(path: Path) -> None:
-    """Raises ValueError if no folder can be made at `path`, or it is taken; then a free one is named."""
-    above = next(parent for parent in path.absolute().parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise ValueError(f"run-dir {path}: no folder can be made in {above}")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        free = next(p for n in range(2, 10_000) if not (p := path.with_name(f"{path.name}-{n}")).exists())
-        raise ValueError(
-            f"run-dir {path} exists; go on in it with --resume, or take a free name: --run-dir {free}"
-        )
-
-
 def read_config(path: Path) -> dict[str, Any]:
-    """Returns the flat config of the run at `path`, its settings by the names that they have now.
+    """Returns the flat config of the run at `path`, by the names of today, with the whole path of a dataset.
 
     Raises:
         ValueError: there is no run.
@@ -228,7 +210,17 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged ({error})") from None
     if not isinstance(config, dict):
         raise ValueError(f"run-dir {path}: {layout.CONFIG} is damaged (no settings in it)")
+    if isinstance(dataset := config.get("dataset"), str):
+        config["dataset"] = named_datasets.located(dataset, path)
     return renamed(config)
+
+
+def kept_steps(run_dir: Path) -> list[int]:
+    """Returns the indices of a run's checkpoints, oldest first: gradient steps plus online steps."""
+    folder = run_dir / layout.CHECKPOINTS
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
 
 
 def read_metrics(path: Path) -> list[Row]:

@@ -9,7 +9,7 @@ from wsrl_mjx.config import build, grid, named_datasets
 from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import Config, flat_fields
-from wsrl_mjx.runs import plan, pretrained
+from wsrl_mjx.runs import plan, pretrained, resumed_data
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.sharding import Placement
@@ -62,7 +62,9 @@ class Setup:
         members = grid.members_of(config)
         placement = Placement.over(options.devices, len(members))
         data = named_datasets.resolve(config.data, env, options.cache_dir)
-        if not options.resume:
+        if options.resume:
+            resumed_data.check(config, options.run_dir)
+        else:
             data.check()
         recipe = build.side_by_side(config, env)
         plan.check_memory(config, env, recipe, data.count, options.devices)

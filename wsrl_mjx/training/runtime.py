@@ -1,6 +1,7 @@
 """How JAX itself must be set, before a device is touched, and how programs are compiled."""
 
 import os
+import sys
 from typing import Any
 
 import jax
@@ -10,7 +11,46 @@ NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
 
 
+# Options of JAX that decide numbers, or that end programs, as a run needs them. With another generator the
+# draws of a seed would depend on the seeds beside it.
+NUMERICS: dict[str, Any] = {
+    "jax_enable_x64": False,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_numpy_rank_promotion": "allow",
+    "jax_numpy_dtype_promotion": "standard",
+}
+
+
 def prepare() -> None:
+    """Sets JAX for a command; to be called before any array is made. What was set otherwise is said.
+
+    Every command computes in float32, whatever `JAX_ENABLE_X64` says, so that the same settings give the
+    same numbers.
+    """
+    prepare_cpu()
+    for name, ours in NUMERICS.items():
+        if (theirs := getattr(jax.config, name)) != ours:
+            jax.config.update(name, ours)
+            print(
+                f"{name.upper()}={_written(theirs)} is ignored: a run needs {_written(ours)}", file=sys.stderr
+            )
+
+
+def check_float32() -> None:
+    """Raises ValueError where JAX is set to 64 bits: states of float32 and float64 do not go together."""
+    if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]
+        raise ValueError(
+            "jax_enable_x64 must be off for wsrl_mjx, which computes in float32; call "
+            "jax.config.update('jax_enable_x64', False), or unset JAX_ENABLE_X64"
+        )
+
+
+def _written(value: Any) -> str:
+    """Returns an option's value as an environment variable has it."""
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def prepare_cpu() -> None:
     """Keeps the CPU backend's dispatch simple; to be called before any array is made.
 
     Programs there have waited for XLA's threads forever (docs/reliability.md; jax-ml/jax issue 25861 and

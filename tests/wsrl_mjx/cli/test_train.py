@@ -106,6 +106,20 @@ def test_a_run_folder_that_exists_is_never_touched(
     assert (workplace / "kept" / "results.txt").read_text() == "precious"
 
 
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        ("--run-dir", "run-dir link/x: link is a link to nowhere, where there is nothing"),
+        ("--cache-dir", "cache-dir link/x: link is a link to nowhere, where there is nothing"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_refused(
+    refused: Callable[[list[str]], str], workplace: Path, flag: str, message: str
+) -> None:
+    (workplace / "link").symlink_to("nowhere")
+    assert message in refused([*SMOKE, flag, "link/x"])
+
+
 def test_a_resume_with_another_config_shows_what_differs(
     refused: Callable[[list[str]], str], workplace: Path
 ) -> None:
@@ -193,6 +207,21 @@ def test_flags_override_the_preset_and_nothing_else() -> None:
     changed = flat_fields(command.config).items() - flat_fields(plain).items()
     assert dict(changed) == {"warmup_steps": 400, "critic_hidden": (16, 16)}
     assert command.run_dir == Path("x") and not command.resume
+
+
+def test_folders_are_read_as_a_shell_reads_them(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    typed = ["--run-dir", ".", "--cache-dir", "~/cache", "--pretrained", ".."]
+    command = start.parse([*SMOKE, *typed], start.Command)
+    assert (command.run_dir, command.cache_dir) == (workplace, Path("/home/me/cache"))
+    assert command.pretrained == workplace.parent
+
+
+def test_a_datasets_folder_is_kept_with_its_whole_path(workplace: Path, rows: dict[str, np.ndarray]) -> None:
+    save(rows)
+    config = start.parse([*SMOKE, "--dataset", "data/"], start.Command).config
+    assert config.data.dataset == str(workplace / "data")
+    assert start.free_run_dir(config) == Path("runs/line-data-smoke-1")
 
 
 def test_a_preset_is_resolved_and_resume_takes_the_config_of_the_run(workplace: Path) -> None:

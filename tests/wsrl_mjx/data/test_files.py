@@ -78,3 +78,26 @@ def test_rows_that_cannot_be_worked_out_leave_no_table(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         files.write_csv(tmp_path / "table.csv", ["n"], ([1 / n] for n in (1, 0)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_is_read_as_a_shell_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what has no name of its own, or begins with a home, is changed."""
+    (tmp_path / "in").mkdir()
+    monkeypatch.chdir(tmp_path / "in")
+    monkeypatch.setenv("HOME", "/home/me")
+    meant = {
+        ".": tmp_path / "in",
+        "./": tmp_path / "in",
+        "..": tmp_path,
+        "../": tmp_path,
+        "../x": Path("../x"),
+    }
+    meant |= {"~": Path("/home/me"), "~/x/": Path("/home/me/x"), "a~": Path("a~"), "x/": Path("x")}
+    meant |= {"~nobody-of-this-name/x": Path("~nobody-of-this-name/x"), "/": Path("/")}
+    assert {text: files.as_meant(Path(text)) for text in meant} == meant
+
+
+def test_messages_have_paths_as_people_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert files.from_here(tmp_path / "data" / "mine") == Path("data/mine")
+    assert [files.from_here(path) for path in (Path("x"), tmp_path.parent)] == [Path("x"), tmp_path.parent]

@@ -1,5 +1,6 @@
 """The grid: what goes side by side, what one after another, and how members are split."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,19 @@ def test_a_grid_point_that_cannot_work_is_named() -> None:
         parts("actor_lr=1e-4,3")
     with pytest.raises(ValueError, match=r"dataset must be one of .*, got 'nosuch'"):
         parts("dataset=random,nosuch")
+
+
+def test_datasets_in_folders_are_named_by_their_own_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grid has their whole paths, so that it can be gone on with from anywhere."""
+    for name in ("a/one", "b/one", "a/two"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    axis = sweep.parse("dataset=random,a/one,a/two")
+    assert axis.text == f"dataset=random,{tmp_path}/a/one,{tmp_path}/a/two"
+    assert sweep.parse(axis.text) == axis and axis.labels == ("random", "one", "two")
+    assert sweep.parse("dataset=a/one,b/one").labels == (f"{tmp_path}/a/one", f"{tmp_path}/b/one")
+    found = sweep.parts(Config(env="pointmaze-umaze"), [axis], None)
+    assert [part.name for part in found] == [f"dataset={name},seeds=0" for name in axis.labels]
+    assert [part.config.data.dataset for part in found] == list(axis.values)

@@ -12,7 +12,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.runs import run_folder
-from wsrl_mjx.runs.run_folder import RunFolder, check_free, read_config, read_metrics
+from wsrl_mjx.runs.run_folder import RunFolder, read_config, read_metrics
 
 CONFIG = {"seed": 0, "utd": 4.0}
 ROWS = [Row("online", 10, 0, "critic/q", 0.1), Row("online", 10, 1, "critic/q", 1 / 3)]
@@ -190,15 +190,6 @@ def test_a_setting_that_did_not_exist_when_the_run_began_counts_as_its_default(f
     assert RunFolder.reopen(folder.path, CONFIG | {"new": 1}, defaults={"new": 1}).path == folder.path
     with pytest.raises(ValueError, match=r"another config:\n  new: the run has 1, now 2$"):
         RunFolder.reopen(folder.path, CONFIG | {"new": 2}, defaults={"new": 1})
-
-
-def test_what_exists_is_not_free_and_a_free_name_is_given(tmp_path: Path) -> None:
-    check_free(tmp_path / "new")
-    (tmp_path / "empty").mkdir()
-    check_free(tmp_path / "empty")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"file exists; .*--run-dir \S*file-2"):
-        check_free(tmp_path / "file")
 
 
 def test_where_there_is_no_run_it_says_so(tmp_path: Path) -> None:

@@ -3,13 +3,21 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import wsrl_mjx as wsrl
 from wsrl_mjx.training import runtime
+
+LINE = Path(__file__).parents[2] / "line.py"  # commands that know the probe environment
+SMALL = [
+    *("--env", "line", "--preset", "smoke", "--dataset-size", "400", "--collect-envs", "4"),
+    *("--offline-steps", "200", "--online-steps", "1000", "--warmup-steps", "200", "--ensemble-size", "2"),
+]
 
 
 @pytest.mark.parametrize(
@@ -64,3 +72,66 @@ def test_an_option_that_this_version_does_not_know_is_left_out(monkeypatch: pyte
     monkeypatch.setattr(runtime, "CPU_OPTIONS", {"xla_cpu_of_another_version": ""})
     program = runtime.compiled(double())
     np.testing.assert_array_equal(program(jnp.ones((300, 300))), np.full((300, 300), 300.0))
+
+
+# -- options that decide numbers --------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_has_the_same_bits_where_jax_is_set_to_64(tmp_path: Path) -> None:
+    """It computes in float32 all the same, and says so."""
+
+    def train(name: str, **variables: str) -> tuple[bytes, str]:
+        folders = ["--run-dir", str(tmp_path / name), "--cache-dir", str(tmp_path / f"cache-{name}")]
+        done = subprocess.run(
+            [sys.executable, str(LINE), "train", *SMALL, *folders],
+            env=os.environ | {"JAX_ENABLE_X64": "0"} | variables,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return (tmp_path / name / "metrics.csv").read_bytes(), done.stderr
+
+    (plain, said), (wide, said_wide) = train("plain"), train("wide", JAX_ENABLE_X64="1")
+    assert plain == wide and plain.count(b"eval/return") >= 3
+    assert "JAX_ENABLE_X64=1 is ignored: a run needs 0" in said_wide and "ignored" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("jax_enable_x64", True, "JAX_ENABLE_X64=1 is ignored: a run needs 0\n"),
+        ("jax_default_prng_impl", "rbg", "JAX_DEFAULT_PRNG_IMPL=rbg is ignored: a run needs threefry2x32\n"),
+        (
+            "jax_numpy_rank_promotion",
+            "raise",
+            "JAX_NUMPY_RANK_PROMOTION=raise is ignored: a run needs allow\n",
+        ),
+        (
+            "jax_numpy_dtype_promotion",
+            "strict",
+            "JAX_NUMPY_DTYPE_PROMOTION=strict is ignored: a run needs standard\n",
+        ),
+    ],
+)
+def test_a_command_sets_what_its_numbers_depend_on(
+    name: str, value: object, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jax.config.update(name, value)
+    runtime.prepare()
+    assert getattr(jax.config, name) == runtime.NUMERICS[name]
+    assert capsys.readouterr().err == message
+    runtime.prepare()
+    assert capsys.readouterr().err == ""
+
+
+def test_the_library_refuses_64_bits_before_anything_is_made() -> None:
+    jax.config.update("jax_enable_x64", True)
+    try:
+        with pytest.raises(
+            ValueError, match=r"jax_enable_x64 must be off for wsrl_mjx, .* unset JAX_ENABLE_X64"
+        ):
+            wsrl.make("pointmaze-umaze")
+    finally:
+        jax.config.update("jax_enable_x64", False)
+    assert wsrl.make("pointmaze-umaze").time_limit == 100
