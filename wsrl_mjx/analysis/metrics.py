@@ -50,11 +50,11 @@ def read(path: Path) -> list[Row]:
     """Returns the rows of a metrics file; of one that is being written, up to the last whole row.
 
     Raises:
-        ValueError: its columns are not ours: another version wrote it.
+        ValueError: it is no text, or its columns are not ours: another version wrote it.
         FileNotFoundError: there is none.
     """
     check_columns(path)
-    text = path.read_text()
+    text = _text(path)
     return [
         Row(r["phase"], int(r["step"]), int(r["seed"]), r["name"], float(r["value"]), r["point"])
         for r in csv.DictReader(text[: text.rfind("\n") + 1].splitlines())
@@ -63,13 +63,19 @@ def read(path: Path) -> list[Row]:
 
 def check_columns(path: Path) -> None:
     """Raises ValueError unless the file at `path` has the columns of a metrics file."""
-    with path.open() as file:
-        header = file.readline().strip()
+    header = _text(path).partition("\n")[0].strip()
     if header != ",".join(COLUMNS):
         raise ValueError(
             f"run-dir {path.parent}: {path.name} must have the columns {', '.join(COLUMNS)}, got {header!r}; "
             "another version wrote it"
         )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"run-dir {path.parent}: {path.name} is damaged ({error})") from None
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:

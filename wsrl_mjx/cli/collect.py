@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 import envs
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.domains import domain_of
@@ -46,6 +46,7 @@ class Command:
     """Options of the environment as name=value; the training on this data must have the same."""
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, collects, prints the card; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)

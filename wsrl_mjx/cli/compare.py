@@ -15,7 +15,7 @@ import tyro
 
 from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings
 from wsrl_mjx.analysis.comparison import Arm
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.config.validation import choose
 from wsrl_mjx.runs.arms import read_arms
@@ -47,6 +47,7 @@ class Command:
     """Draw the probability that the first label ends above each other (<out>-improvement)."""
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, draws, writes, prints; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)

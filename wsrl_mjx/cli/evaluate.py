@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.data import cache
 from wsrl_mjx.runs.console import Console
@@ -45,6 +45,7 @@ class Command:
     """JSON file to write the scores to."""
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, evaluates, prints; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.data import files
 
 Kind = TypeVar("Kind")
@@ -24,11 +25,19 @@ def read(kind: type[Kind], arguments: list[str] | None, program: str | None, abo
     if program is not None and about is not None:
         command_of = lambda script: f"wsrl {script[1].replace('_', '-')}"
         about = re.sub(r"python scripts/(\w+)\.py", command_of, about)
-    return with_paths_as_meant(tyro.cli(kind, args=arguments, prog=program, description=about))
+    typed = tyro.cli(kind, args=arguments, prog=program, description=about)
+    try:
+        return with_paths_as_meant(typed)
+    except ValueError as error:
+        fail(str(error))
 
 
 def with_paths_as_meant(command: Any) -> Any:
-    """Returns a command, a dataclass, with each of its paths as a shell reads it; see `files.as_meant`."""
+    """Returns a command, a dataclass, with each of its paths as a shell reads it; see `files.as_meant`.
+
+    Raises:
+        ValueError: a path that is no text.
+    """
     typed = {item.name: getattr(command, item.name) for item in dataclasses.fields(command)}
     return dataclasses.replace(command, **{name: _as_meant(value) for name, value in typed.items()})
 

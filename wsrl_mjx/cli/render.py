@@ -13,7 +13,7 @@ from typing import Annotated
 import jax
 import tyro
 
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.data import cache
 from wsrl_mjx.rendering import strip, video
@@ -49,6 +49,7 @@ class Command:
     """Longest video, in simulated seconds; the strip always shows the whole episode."""
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, plays an episode and draws it; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import envs
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import until_the_end
 from wsrl_mjx.config import assignments
 from wsrl_mjx.config.presets import check_env, resolve_preset
@@ -76,6 +76,7 @@ class Command:
         return self.offline_steps or figure_runs.lengths(self.worlds[0], self.preset)
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, runs, draws; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)

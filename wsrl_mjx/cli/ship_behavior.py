@@ -8,12 +8,13 @@ the mean return of its deterministic policy (`envs/references.json`).
 
 import json
 
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.runs.behavior_shipping import Shipment, ship
 from wsrl_mjx.training import runtime
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, scores, writes, prints the card; bad input ends with one message and exit code 2."""
     runtime.prepare()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import envs
-from wsrl_mjx.cli import flags
+from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.experiments import solver_budgets
 from wsrl_mjx.training import runtime
@@ -29,6 +29,7 @@ class Command:
     """Solver iterations / line-search iterations."""
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses and measures, a row of the table a budget; bad input ends with one message and exit code 2."""
     command = flags.read(Command, arguments, program, __doc__)

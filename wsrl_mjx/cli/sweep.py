@@ -13,7 +13,7 @@ import tyro
 
 from wsrl_mjx.analysis import comparison
 from wsrl_mjx.analysis.text import counted
-from wsrl_mjx.cli import start
+from wsrl_mjx.cli import exits, start
 from wsrl_mjx.cli.start import Command
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.experiments import hosts, jobs, sweep, sweep_folder, sweep_report
@@ -39,6 +39,7 @@ class SweepCommand(Command):
     """Share the members out evenly over the hosts of this job, which jax.distributed finds (SLURM's srun)."""
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, trains, draws; bad input ends with one message and exit code 2."""
     start.start(arguments, program, SweepCommand, carry_out)

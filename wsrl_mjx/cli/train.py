@@ -3,11 +3,12 @@
 python scripts/train.py --env ant --warmup-steps 5000
 """
 
-from wsrl_mjx.cli import start
+from wsrl_mjx.cli import exits, start
 from wsrl_mjx.cli.start import Command
 from wsrl_mjx.runs.console import Console
 
 
+@exits.command
 def main(arguments: list[str] | None = None, program: str | None = None) -> None:
     """Parses, checks, and trains; bad input ends with one message and exit code 2, nothing written."""
     start.start(arguments, program, Command, carry_out)

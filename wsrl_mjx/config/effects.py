@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from wsrl_mjx.algos.registry import ALGORITHMS
 from wsrl_mjx.config.domains import domain_of
 from wsrl_mjx.config.methods import METHODS
-from wsrl_mjx.config.presets import preset_config
+from wsrl_mjx.config.presets import defaults
 from wsrl_mjx.config.settings import Config, flat_fields
 
 HAS_TEMPERATURE = {"sac", "cql", "calql", "so2"}
@@ -31,7 +31,7 @@ def without_effect(config: Config) -> dict[str, str]:
 
 def typed_without_effect(config: Config) -> dict[str, str]:
     """Returns those of them that differ from what preset, world and method give: somebody asked for them."""
-    given = flat_fields(preset_config(config.preset, config.env, config.method))
+    given = flat_fields(defaults(config.preset, config.env, config.method))
     ours = flat_fields(config)
     return {name: why for name, why in without_effect(config).items() if ours[name] != given[name]}
 
@@ -108,4 +108,4 @@ def _of_sac(config: Config) -> Iterator[tuple[str, str]]:
 
 def by_method(preset: str, env: str) -> dict[str, dict[str, str]]:
     """Returns by method what `without_effect` says of its defaults in a world."""
-    return {name: without_effect(preset_config(preset, env, name)) for name in METHODS}
+    return {name: without_effect(defaults(preset, env, name)) for name in METHODS}

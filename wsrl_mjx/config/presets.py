@@ -84,6 +84,11 @@ def preset_config(preset: str, env: str, method: str = "wsrl") -> Config:
     """
     check_env(env)
     choose("method", method, tuple(METHODS))
+    return defaults(preset, env, method)
+
+
+def defaults(preset: str, env: str, method: str) -> Config:
+    """Returns the same for names that are known to be right."""
     own = domain_of(env).overrides(preset) | METHODS[method].settings
     return replace_flat(Config(), {**PRESETS[preset], **own, "env": env, "preset": preset, "method": method})
 

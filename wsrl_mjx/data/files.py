@@ -44,7 +44,14 @@ def as_meant(path: Path) -> Path:
     """Returns a path as a shell reads it, `~` as the home folder; `.` and `..` become the folders they mean.
 
     Any other path stays as it was typed, so that messages have the user's words.
+
+    Raises:
+        ValueError: its bytes are no text, which checkpoints cannot be written under.
     """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"paths must be text in UTF-8, got {os.fsencode(path)!r}") from None
     try:
         path = path.expanduser()
     except RuntimeError:  # no such user: a shell leaves it as it is

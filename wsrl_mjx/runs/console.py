@@ -3,6 +3,8 @@
 On a terminal there are live bars; anywhere else plain lines, so that a log file stays readable.
 """
 
+import os
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,11 +18,26 @@ from wsrl_mjx.analysis.text import duration
 PLAIN_INTERVAL = 15.0  # seconds between plain progress lines
 
 
+class _GoesOn(RichConsole):
+    """Says once that nobody reads the output any more; later lines are lost, and the command goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Is called where the reader has gone away, as `head` does; Rich would end the process."""
+        discard_output()
+        print("nobody reads the output any more; the command goes on", file=sys.stderr)
+
+
+def discard_output() -> None:
+    """Sends what is still to be written to standard output nowhere, so that nothing fails at it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
 class Console:
     """Writes for a terminal or for a log, whichever the output is."""
 
     def __init__(self, rich_console: RichConsole | None = None) -> None:
-        self._rich = rich_console or RichConsole(highlight=False, soft_wrap=True)
+        self._rich = rich_console or _GoesOn(highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Prints a line."""

@@ -19,6 +19,6 @@ def check_writable(folder: Path) -> None:
         OSError: it is gone, or cannot be written any more; the message is for people.
     """
     if not folder.is_dir():
-        raise OSError(f"run-dir {folder} is gone; what it held cannot be gone on with")
+        raise OSError(f"run-dir {folder} is gone; if it was moved, go on with --resume where it is now")
     if not os.access(folder, os.W_OK):
         raise OSError(f"run-dir {folder} cannot be written any more; its last checkpoint is as it was")

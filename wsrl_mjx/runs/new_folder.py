@@ -16,7 +16,9 @@ def check_free(path: Path) -> None:
     An empty folder is free, and so is a link to one.
     """
     files.check_links("run-dir", path)
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"run-dir {path} is no folder; choose another name")
+    if path.exists() and any(path.iterdir()):
         named = path if path.name else path / "run"  # the root has no name
         free = next(p for n in range(2, 10_000) if not (p := named.with_name(f"{named.name}-{n}")).exists())
         raise ValueError(

@@ -1,5 +1,6 @@
 """The resolved plan of a run, shown before anything compiles: phases, steps, sizes, memory."""
 
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -85,7 +86,7 @@ def phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     offline, online = config.offline, config.online
     rows = []
     if config.needs_data:
-        known, how, share = "unknown", config.data.dataset, config.data.success_share
+        known, how, share = "unknown", Path(config.data.dataset).name, config.data.success_share
         if rows_of_data is not None:
             known = f"{rows_of_data:,}"
         if share is not None:

@@ -19,7 +19,7 @@ from wsrl_mjx.rendering import maze_picture
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arms
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.run_folder import RunFolder, read_metrics
+from wsrl_mjx.runs.run_folder import RunFolder, kept_steps, read_metrics
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
 PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relative to the online part
@@ -46,7 +46,7 @@ def write(
         pictures.append(layout.MAZE_PICTURE)
     RunFolder(path).write_json(layout.SUMMARY, summary)  # last: where it is, the run is whole
     print_summary(summary, reference, console)
-    written = [layout.SUMMARY, *pictures, layout.METRICS, layout.CHECKPOINTS]
+    written = [layout.SUMMARY, *pictures, layout.METRICS, *[layout.CHECKPOINTS] * bool(kept_steps(path))]
     console.say(f"written to {path}: {', '.join(written)}")
 
 
@@ -142,7 +142,7 @@ def learning_curve(
 def _title(config: Config) -> str:
     return (
         f"{METHODS[config.method].title}: {config.env}, "
-        f"{config.data.dataset if config.needs_data else 'no'} data, {counted(config.num_seeds, 'seed')}, "
+        f"{Path(config.data.dataset).name if config.needs_data else 'no'} data, {counted(config.num_seeds, 'seed')}, "
         f"preset {config.preset}"
     )
 

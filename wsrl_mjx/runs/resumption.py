@@ -67,10 +67,11 @@ class Resumption:
             self._checkpoints.save(index, (state.replace(buffer=used), clock), meta)
         except (OSError, NotSavedError) as error:
             faults.check_writable(self._folder.path)
-            self.overdue = True
             kept = self._checkpoints.latest()
             behind = "there is none before it" if kept is None else f"checkpoint {kept} stays"
-            self._console.say(f"checkpoint {index} could not be saved: {error}; {behind}, training goes on")
+            why = "either" if self.overdue else f"({error}); {behind}, training goes on"
+            self._console.say(f"checkpoint {index} could not be saved {why}")
+            self.overdue = True
             return
         if self.overdue:
             self._console.say(f"checkpoint {index} is saved")

@@ -73,7 +73,8 @@ class Run:
             ValueError: another process runs in the same folder, or no checkpoint in it can be gone on with.
             StoppedError: a signal asked for the end; what is done is saved.
             NotFiniteError: a learner's losses or gradients are not finite, again and again.
-            OSError: the folder is gone, or cannot be written any more.
+            OSError: the folder is gone, or cannot be written any more; or the last checkpoint of a run
+                that is done could not be saved.
         """
         setup = self.setup
         plan.show(self.console, self.config, setup.env, setup.recipe, setup.data.count)
@@ -100,6 +101,8 @@ class Run:
             self.console.say(f"{self.folder.path} is finished: {step:,} online steps are done")
         reference = self.setup.env.reference
         report.write(self.folder.path, self.config, reference, asdict(self.record), self.console)
+        if self.checkpoints.overdue:
+            raise OSError(f"{self.folder.path} is finished, and its last checkpoint could not be saved")
 
     def _start_or_resume(self) -> tuple[str, int, TrainState, Clock]:
         """Returns phase, step, state and clock of a fresh start or of the newest sound checkpoint."""

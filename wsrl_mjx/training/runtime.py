@@ -36,6 +36,17 @@ def prepare() -> None:
             )
 
 
+def device_fault() -> str | None:
+    """Returns why JAX has no device to compute on, in one line; None where it has one."""
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:
+        asked = os.environ.get("JAX_PLATFORMS", "")
+        why = str(error).splitlines()[0] if str(error) else "no such device is here"
+        return f"JAX finds no device for JAX_PLATFORMS={asked!r}: {why}"
+    return None
+
+
 def check_float32() -> None:
     """Raises ValueError where JAX is set to 64 bits: states of float32 and float64 do not go together."""
     if jax.config.jax_enable_x64:  # pyright: ignore[reportAttributeAccessIssue]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import jax
@@ -101,3 +102,8 @@ def test_messages_have_paths_as_people_write_them(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert files.from_here(tmp_path / "data" / "mine") == Path("data/mine")
     assert [files.from_here(path) for path in (Path("x"), tmp_path.parent)] == [Path("x"), tmp_path.parent]
+
+
+def test_a_path_that_is_no_text_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"paths must be text in UTF-8, got b'bad\\xff'"):
+        files.as_meant(Path(os.fsdecode(b"bad\xff")))

@@ -23,8 +23,12 @@ def test_what_exists_is_not_free_and_a_free_name_is_given(tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     check_free(tmp_path / "empty")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ValueError, match=r"file exists; .*--run-dir \S*file-2"):
+    with pytest.raises(ValueError, match=r"run-dir \S*/file is no folder; choose another name"):
         check_free(tmp_path / "file")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("")
+    with pytest.raises(ValueError, match=r"full exists; .*--run-dir \S*full-2"):
+        check_free(tmp_path / "full")
     with pytest.raises(ValueError, match=r"run-dir / exists; .*--run-dir /run-2"):
         check_free(Path("/"))
 

@@ -196,12 +196,14 @@ def test_a_full_disk_is_said_and_a_later_save_succeeds(
     opened.reach(30)
     assert opened.overdue
     said = opened.said.getvalue()
-    assert "checkpoint 30 could not be saved: [Errno 28] No space" in said and "checkpoint 20 stays" in said
+    assert "checkpoint 30 could not be saved ([Errno 28] No space" in said and "checkpoint 20 stays" in said
+    opened.reach(35)
+    assert opened.said.getvalue().endswith("checkpoint 35 could not be saved either\n")
     monkeypatch.setattr(opened.folder, "mark", real)
     opened.reach(40)
     assert not opened.overdue and "checkpoint 40 is saved" in opened.said.getvalue()
     saved = opened.newest(like)
-    assert saved is not None and saved.step == 40 and steps(opened) == [10, 20, 30, 40]
+    assert saved is not None and saved.step == 40 and steps(opened) == [10, 20, 30, 35, 40]
 
 
 def test_a_folder_that_is_gone_ends_the_run(opened: Opened) -> None:

@@ -1,5 +1,6 @@
 """Whole runs on a probe environment: what they leave behind, what they share, and that a resume is exact."""
 
+import errno
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from wsrl_mjx.analysis.metrics import COLUMNS
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.data import held_out
 from wsrl_mjx.runs import lock, signals
+from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.run import Run
 from wsrl_mjx.runs.run_folder import read_metrics
 from wsrl_mjx.runs.setup import RunOptions
@@ -82,6 +84,21 @@ def test_the_run_folder_is_whole(straight: Watched) -> None:
     assert list((path / "tensorboard").glob("*/events*"))
     kept = {int(p.name) for p in (path / "checkpoints").iterdir() if p.name.isdigit()}
     assert kept == {OFFLINE + 20, OFFLINE + 40}
+
+
+def test_a_finished_run_whose_last_checkpoint_is_missing_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = Watched(settings(num_seeds=1), RunOptions(tmp_path / "run", tmp_path / "cache"))
+    monkeypatch.setattr(Checkpoints, "save", full)
+    with pytest.raises(OSError, match="run is finished, and its last checkpoint could not be saved"):
+        run.train()
+    said = run.said.getvalue()
+    assert (tmp_path / "run" / "summary.json").is_file() and "metrics.csv" in said
+    assert "metrics.csv, checkpoints" not in said
 
 
 def test_metrics_hold_every_phase_step_and_seed(straight: Watched) -> None:

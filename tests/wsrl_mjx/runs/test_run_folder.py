@@ -222,3 +222,9 @@ def test_a_torn_last_row_is_cut_off(folder: RunFolder) -> None:
         file.write("online,1")
     folder.cut_metrics(size)
     assert read_metrics(folder.path) == ROWS
+
+
+def test_metrics_that_are_no_text_are_named(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_bytes(b"\x88\x00")
+    with pytest.raises(ValueError, match=r"run-dir .*: metrics.csv is damaged \('utf-8' codec"):
+        read_metrics(tmp_path)
