@@ -93,6 +93,11 @@ def by_label(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
     }
 
 
+def by_unit(arms: Sequence[Arm]) -> dict[str, list[Arm]]:
+    """Returns the arms of each unit, in their order: only scores of one unit go into one table or axis."""
+    return {unit: [arm for arm in arms if arm.unit == unit] for unit in dict.fromkeys(a.unit for a in arms)}
+
+
 def environments(arms: Sequence[Arm]) -> list[str]:
     """Returns the names of all environments, in their order."""
     return list(dict.fromkeys(arm.world for arm in arms))
@@ -137,21 +142,27 @@ COLUMNS = (*MOMENTS, "final IQM", "area IQM")
 
 
 def table(arms: Sequence[Arm]) -> list[Line]:
-    """Returns a line an arm, and a line a method over all environments where each has a score of 0 to 100.
+    """Returns a line an arm, and a line a method over all environments that are scored alike, unit by unit.
 
-    The intervals are 95 % bootstrap intervals over seeds, within each environment where there are several.
+    Plain returns of different tasks are not averaged. The intervals are 95 % bootstrap intervals over seeds,
+    within each environment where there are several.
     """
+    return [line for unit, own in by_unit(arms).items() for line in _lines(unit, own)]
+
+
+def _lines(unit: str, arms: Sequence[Arm]) -> list[Line]:
+    """Returns the lines of the arms of one unit."""
     lines = []
     for arm in arms:
         estimates = {name: mean_interval(arm.moment(name)) for name in MOMENTS}
         estimates |= _interquartile([arm])
         steps = int(arm.scores()[0][-1])
-        lines.append(Line(arm.label, arm.world, arm.unit, len(arm.seeds), steps, estimates))
+        lines.append(Line(arm.label, arm.world, unit, len(arm.seeds), steps, estimates))
     count = len(environments(arms))
     for label, own in by_label(arms).items():
-        if count > 1 and len(own) == count and all(arm.unit != "return" for arm in own):
+        if count > 1 and len(own) == count and unit != "return":
             seeds, steps = (sum(len(arm.seeds) for arm in own), max(int(arm.scores()[0][-1]) for arm in own))
-            lines.append(Line(label, f"all {count}", "score", seeds, steps, _interquartile(own)))
+            lines.append(Line(label, f"all {count}", unit, seeds, steps, _interquartile(own)))
     return lines
 
 
@@ -160,12 +171,20 @@ def _interquartile(arms: Sequence[Arm]) -> dict[str, Estimate]:
 
 
 def markdown(lines: Sequence[Line]) -> str:
-    """Returns the table as Markdown: means, and interquartile means (IQM), with their intervals."""
-    rows: list[list[str]] = []
+    """Returns means, and interquartile means (IQM), with their intervals, as a table in Markdown.
+
+    Where there are several units, each has a table of its own, below its name.
+    """
+    tables: dict[str, list[list[str]]] = {}
     for line in lines:
         cells = [_show(line.estimates.get(name), line.unit) for name in COLUMNS]
-        rows.append([line.arm, line.env, str(line.seeds), f"{line.online_steps:,}", *cells])
-    return markdown_table(["arm", "env", "seeds", "online steps", *COLUMNS], rows)
+        row = [line.arm, line.env, str(line.seeds), f"{line.online_steps:,}", *cells]
+        tables.setdefault(line.unit, []).append(row)
+    header = ["arm", "env", "seeds", "online steps", *COLUMNS]
+    written = {unit: markdown_table(header, rows) for unit, rows in tables.items()}
+    if len(written) == 1:
+        return next(iter(written.values()))
+    return "\n\n".join(f"{unit.capitalize()}:\n\n{text}" for unit, text in written.items())
 
 
 def write_csv(lines: Sequence[Line], path: Path) -> None:

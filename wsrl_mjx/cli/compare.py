@@ -5,7 +5,8 @@
 
 Beside the figure lie compare.csv, compare.md and compare-curves.csv. The last, which reproduce.py writes too,
 can be given in place of runs. Runs with the same label in several environments count as one method: each
-environment has its row, and the table says how it does over all.
+environment has its row, and the table says how it does over all. Success in percent, normalised scores and
+plain returns are no common unit: each has a table of its own, and nothing is averaged over them.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Command:
     profile: bool = False
     """Draw the performance profile too: the share of runs that end above each score (<out>-profile)."""
     aggregate: bool = False
-    """Draw the interquartile mean of the score over all environments too (<out>-all)."""
+    """Draw the interquartile mean of the score over all environments of a unit too (<out>-all)."""
     improvement: bool = False
     """Draw the probability that the first label ends above each other (<out>-improvement)."""
 

@@ -96,8 +96,9 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     config = replace_flat(config, {"dataset": named_datasets.located(config.data.dataset)})
     if not typed.resume:
         config = replace_flat(config, {"preset": resolve_preset(config.preset)})
-        named_datasets.check_available(config.data, config.env)
     validate(config)
+    if not typed.resume:  # a run that is gone on with may need its data no more
+        named_datasets.check_available(config.data, config.env)
     return replace(command, config=config)
 
 

@@ -64,7 +64,9 @@ def located(dataset: str, run_dir: Path | None = None) -> str:
     typed = files.as_meant(Path(dataset))
     above = [] if run_dir is None else [place / typed for place in run_dir.absolute().parents]
     found = [typed] if typed.is_dir() else [place for place in above if (place / "card.json").is_file()]
-    return str(found[0].absolute()) if found else dataset
+    if not found:
+        return dataset
+    return str(found[0].resolve() if ".." in found[0].parts else found[0].absolute())
 
 
 def is_gone(config: DataConfig) -> bool:

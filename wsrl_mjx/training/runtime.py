@@ -9,8 +9,6 @@ import jax
 NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
 # XLA's newer fusions on a CPU nearly double the time of a full-size learner step (docs/performance.md).
 CPU_OPTIONS: dict[str, Any] = {"xla_cpu_experimental_ynn_fusion_type": ""}
-
-
 # Options of JAX that decide numbers, or that end programs, as a run needs them. With another generator the
 # draws of a seed would depend on the seeds beside it.
 NUMERICS: dict[str, Any] = {

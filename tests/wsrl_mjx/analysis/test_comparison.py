@@ -87,6 +87,24 @@ def test_returns_of_different_tasks_are_not_averaged(tmp_path: Path) -> None:
     assert [line.env for line in comparison.table(arms)] == ["ant-direction", "pointmaze-umaze"]
 
 
+def test_each_unit_has_a_table_of_its_own(tmp_path: Path) -> None:
+    """A mean over environments is of those in one unit."""
+    worlds = ("hopper", "pointmaze-umaze", "ant-direction", "pointmaze-medium")
+    lines = comparison.table([arm(tmp_path / world, "mine", world) for world in worlds])
+    assert [(line.env, line.unit) for line in lines] == [
+        ("hopper", "normalised score"),
+        ("pointmaze-umaze", "success rate, %"),
+        ("pointmaze-medium", "success rate, %"),
+        ("all 2", "success rate, %"),
+        ("ant-direction", "return"),
+    ]
+    text = comparison.markdown(lines)
+    heading, *others = [line for line in text.splitlines() if line.endswith(":")]
+    assert (heading, others) == ("Normalised score:", ["Success rate, %:", "Return:"])
+    of_mazes = text.split("Success rate, %:\n\n")[1].split("\n\n")[0]
+    assert of_mazes == comparison.markdown([line for line in lines if line.unit == "success rate, %"])
+
+
 def test_the_csv_has_a_column_for_each_bound(tmp_path: Path) -> None:
     comparison.write_csv(comparison.table([arm(tmp_path / "one", "mine")]), tmp_path / "table.csv")
     with (tmp_path / "table.csv").open(newline="") as file:

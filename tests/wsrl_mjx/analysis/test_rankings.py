@@ -48,7 +48,27 @@ def test_the_mean_over_environments_is_interquartile_and_over_steps_that_all_hav
     (line,) = axes.lines  # yours has no run in the large maze
     # Four runs: the lowest and the highest are left out.
     np.testing.assert_allclose(line.get_xydata(), [[0, 25], [2000, 75]])
-    assert line.get_label() == "mine" and axes.get_ylabel() == "IQM of the score, 2 environments"
-    with pytest.raises(ValueError, match="needs several environments, each with a score of 0 to 100"):
+    assert line.get_label() == "mine" and axes.get_ylabel() == "IQM over 2 environments: success rate, %"
+    with pytest.raises(
+        ValueError, match="needs several environments, each with a score of 0 to 100 in one unit"
+    ):
         rankings.aggregate_figure(arms[:2], "")
     assert not rankings.can_be_aggregated(arms[1:])  # nobody has been in both
+
+
+def test_each_unit_has_a_panel_of_its_own(tmp_path: Path) -> None:
+    """Percent of successes and normalised scores have no common axis, and no common mean."""
+    worlds = ("pointmaze-umaze", "pointmaze-large", "hopper", "ant")
+    arms = [arm(tmp_path / world, "mine", env=world) for world in worlds]
+    units = ["success rate, %", "normalised score"]
+    profile = rankings.profile_figure(arms, "title")
+    assert [axes.get_xlabel() for axes in profile.axes] == [f"final score, {unit}" for unit in units]
+    assert [text.get_text() for text in profile.legends[0].get_texts()] == ["mine"]
+    means = rankings.aggregate_figure(arms, "title")
+    assert [axes.get_ylabel() for axes in means.axes] == [
+        f"IQM over 2 environments: {unit}" for unit in units
+    ]
+    np.testing.assert_allclose(means.axes[0].lines[0].get_ydata(), [25, 0, 75])
+    one = rankings.aggregate_figure(arms[:3], "title")  # a single robot is no mean
+    assert [axes.get_ylabel() for axes in one.axes] == ["IQM over 2 environments: success rate, %"]
+    assert not rankings.can_be_aggregated(arms[1:3])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wsrl_mjx import cli
+from wsrl_mjx.training import runtime
 
 NOT_COMMANDS = {"__init__", "start", "flags", "exits"}
 
@@ -92,3 +93,33 @@ def test_flags_reach_the_command_and_so_does_its_exit_code(capsys: pytest.Captur
         cli.main(["evaluate", "nowhere", "--episodes", "0"])
     assert exit_.value.code == 2
     assert capsys.readouterr().err == "error: episodes must be a positive integer, got 0\n"
+
+
+COMPUTES = {
+    "train": [],
+    "evaluate": ["run"],
+    "render": ["run"],
+    "sweep": [],
+    "reproduce": ["no_retention"],
+    "collect": ["--env", "hopper", "--out", "data"],
+    "train-behavior": ["--env", "hopper", "--run-dir", "run"],
+    "ship-behavior": ["--run-dir", "run", "--level", "medium", "--step", "1"],
+    "solver-study": ["--env", "hopper"],
+}
+
+
+def test_every_command_but_compare_computes() -> None:
+    assert COMPUTES.keys() | {"compare"} == cli.COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMPUTES)
+def test_jax_is_set_before_a_command_computes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class ReachedError(Exception):
+        pass
+
+    def prepare() -> None:
+        raise ReachedError
+
+    monkeypatch.setattr(runtime, "prepare", prepare)
+    with pytest.raises(ReachedError):
+        cli.main([name, *COMPUTES[name]])

@@ -74,6 +74,16 @@ def test_worlds_with_other_options_are_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_a_maze_and_a_robot_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = tuple(finished_runs.write(tmp_path / env, SUCCESS, env) for env in ("pointmaze-umaze", "hopper"))
+    compare(Command(runs, ("mine", "mine"), tmp_path / "out.png", profile=True))
+    said = capsys.readouterr().out
+    assert "Success rate, %:\n\n| arm | env |" in said and "Normalised score:\n\n| arm | env |" in said
+    assert "| all 2 |" not in said
+    with pytest.raises(ValueError, match="each with a score of 0 to 100 in one unit"):
+        compare(Command(runs, ("mine", "mine"), tmp_path / "out.png", aggregate=True))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -1,5 +1,6 @@
 """The grid: what goes side by side, what one after another, and how members are split."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 
 from wsrl_mjx.config import grid
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.experiments import sweep
+from wsrl_mjx.experiments import sweep, sweep_folder
 from wsrl_mjx.experiments.sweep import Axis
+from wsrl_mjx.experiments.sweep_folder import Grid
 
 
 def settings(**changes: Any) -> Config:
@@ -120,3 +122,25 @@ def test_datasets_in_folders_are_named_by_their_own_names(
     found = sweep.parts(Config(env="pointmaze-umaze"), [axis], None)
     assert [part.name for part in found] == [f"dataset={name},seeds=0" for name in axis.labels]
     assert [part.config.data.dataset for part in found] == list(axis.values)
+
+
+def test_a_sweep_goes_on_where_its_data_is_gone(tmp_path: Path) -> None:
+    """Its runs see for themselves whether they still need it; a new one is refused at once."""
+    gone = settings(env="pointmaze-umaze", dataset=str(tmp_path / "gone"))
+    assert [part.name for part in sweep.parts(gone, [], None, begun=True)] == ["seeds=0"]
+    with pytest.raises(ValueError, match=r"dataset must be one of .*; nor is there a folder of that name"):
+        sweep.parts(gone, [], None)
+
+
+def test_axes_typed_again_are_the_same_from_another_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    axis = sweep.parse("dataset=random,data")
+    (tmp_path / "sweep.json").write_text(json.dumps(Grid((axis.text,), 4)._asdict()))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    assert sweep_folder.remembered(tmp_path, ("dataset=random,../data",)).members_at_once == 4
+    with pytest.raises(ValueError, match=r"sweep was dataset=random,\S*/data in "):
+        sweep_folder.remembered(tmp_path, ("dataset=random,data",))

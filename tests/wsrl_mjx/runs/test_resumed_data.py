@@ -100,4 +100,4 @@ def test_a_folder_has_its_whole_path_and_a_name_stays(data: Path, monkeypatch: p
     (data.parent / "medium").mkdir()
     assert [named_datasets.located(name) for name in ("medium", "nowhere", "")] == ["medium", "nowhere", ""]
     monkeypatch.chdir(data)
-    assert named_datasets.located(".") == str(data)
+    assert named_datasets.located(".") == named_datasets.located("../my data") == str(data)
