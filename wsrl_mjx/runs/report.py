@@ -140,11 +140,9 @@ def learning_curve(
 
 
 def _title(config: Config) -> str:
-    return (
-        f"{METHODS[config.method].title}: {config.env}, "
-        f"{Path(config.data.dataset).name if config.needs_data else 'no'} data, {counted(config.num_seeds, 'seed')}, "
-        f"preset {config.preset}"
-    )
+    data = Path(config.data.dataset).name if config.needs_data else "no"
+    seeds = counted(config.num_seeds, "seed")
+    return f"{METHODS[config.method].title}: {config.env}, {data} data, {seeds}, preset {config.preset}"
 
 
 def _draw(axes: Axes, config: Config, rows: list[Row], name: str, color: str, scale: Any) -> None:
