@@ -129,9 +129,18 @@ def test_a_function_collects_what_it_does() -> None:
     assert (still.rows["next_obs"] == still.rows["obs"])[still.rows["truncated"] == 0].all()
 
 
+def test_a_policy_of_another_world_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must return actions \(2, 1\) for .* \(2, 1\), got \(2, 3\)"):
+        wsrl.collect(LINE, lambda obs, key: jnp.zeros((len(obs), 3)), 20, num_envs=2)
+
+
 @pytest.mark.parametrize(
     ("how", "message"),
-    [({"size": 3}, "size must be at least num_envs"), ({"size": 8, "seed": -1}, "seed must be an integer")],
+    [
+        ({"size": 3}, "size must be at least num_envs"),
+        ({"size": 8, "seed": -1}, "seed must be an integer"),
+        ({"size": 1e3}, "size must be an integer, got 1000.0"),
+    ],
 )
 def test_senseless_collections_are_refused(how: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -50,8 +50,8 @@ def start(
 ) -> None:
     """Parses, checks, and carries a command out that trains.
 
-    Bad input ends with one message and exit code 2, nothing written. SIGTERM, SIGINT and SIGUSR1 end it with
-    exit code 75.
+    Bad input ends with one message and exit code 2, nothing written. The signals in `signals.HANDLED` end
+    it with exit code 75.
 
     Args:
         arguments: of the command line; None for the process's own.

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from envs.base import Environment
+from wsrl_mjx.algos.checks import is_count
 from wsrl_mjx.data import behaviors, dataset, waypoints
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.rollout import Act, Controller, Memoryless
@@ -73,14 +75,20 @@ def collect(
         on_progress: called with the number of rows collected so far.
 
     Raises:
-        ValueError: a size, number of environments or seed that cannot work.
+        ValueError: a size, number of environments or seed that cannot work, or actions of another shape.
     """
+    for number, value in {"size": size, "num_envs": num_envs, "seed": seed}.items():
+        if not is_count(value):
+            raise ValueError(f"{number} must be an integer, got {value!r}")
     if num_envs < 1 or size < num_envs:
         raise ValueError(f"size must be at least num_envs, which is positive, got {size} and {num_envs}")
     if not 0 <= seed < 2**31:
         raise ValueError(f"seed must be an integer, zero or more and below 2**31, got {seed}")
     check_world(env)
-    source = policy if isinstance(policy, Source) else Source(env, _controller(policy), {"return_mean": None})
+    if isinstance(policy, Source):
+        source = policy
+    else:
+        source = Source(env, _controller(policy, env, num_envs), {"return_mean": None})
     rows = dataset.collect(source.env, source.controller, size, num_envs, seed, on_progress)
     policies = [{"level": name, "transitions": size, "card": source.card}]
     return Dataset(rows, dataset.make_card(env, rows, name, policies, seed))
@@ -101,6 +109,12 @@ def check_world(env: Environment) -> None:
         )
 
 
-def _controller(policy: Controller | Act) -> Controller:
-    """Returns a function as a controller that remembers nothing."""
-    return policy if hasattr(policy, "recall") else Memoryless(policy)  # pyright: ignore[reportReturnType, reportArgumentType]
+def _controller(policy: Any, env: Environment, num_envs: int) -> Controller:
+    """Returns a function as a controller that remembers nothing; its actions are checked by their shape."""
+    if hasattr(policy, "recall"):
+        return policy
+    obs = jax.ShapeDtypeStruct((num_envs, env.obs_size), jnp.float32)
+    found, wanted = jax.eval_shape(policy, obs, jax.random.key(0)).shape, (num_envs, env.action_size)
+    if found != wanted:
+        raise ValueError(f"policy must return actions {wanted} for observations {obs.shape}, got {found}")
+    return Memoryless(policy)

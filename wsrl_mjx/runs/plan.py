@@ -115,10 +115,11 @@ def notes(config: Config) -> list[str]:
     said = []
     asked = {*range(0, online.online_steps, config.evaluation.eval_every), online.online_steps}
     if not asked <= schedule.evaluations:
-        steps = ", ".join(f"{step:,}" for step in sorted(schedule.evaluations)[:6])
+        points = [f"{step:,}" for step in sorted(schedule.evaluations)]
+        shown = ", ".join(points[:6]) + ", ..." * (len(points) > 6)
         said.append(
             f"{online.num_envs} environments step at once: {schedule.last:,} env steps in all, evaluated "
-            f"after {steps}, ..."
+            f"after {shown}"
         )
     if config.replay_rows != online.replay_capacity:
         said.append(

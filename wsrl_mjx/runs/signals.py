@@ -14,11 +14,8 @@ from types import FrameType
 
 EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: not done, to be gone on with
 EXIT_AT_ONCE = 130  # as a shell shows a process that SIGINT ended
-HANDLED = (
-    signal.SIGTERM,
-    signal.SIGINT,
-    signal.SIGUSR1,
-)  # SIGUSR1: Slurm's `--signal`, before its time limit
+# SIGUSR1: Slurm's `--signal`, before its time limit. SIGHUP: the terminal is closed.
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP)
 
 _received: list[signal.Signals] = []  # of the process, as signals are
 
@@ -56,7 +53,8 @@ def listening(say: Callable[[str], None]) -> Generator[None]:
     _received.clear()
     # Python's own handlers wait while the main thread compiles or computes; a thread need not.
     fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    before = {number: signal.signal(number, _note) for number in HANDLED}
+    heard = [number for number in HANDLED if signal.getsignal(number) != signal.SIG_IGN]  # as under nohup
+    before = {number: signal.signal(number, _note) for number in heard}
     threading.Thread(target=_watch, args=(reader, say), daemon=True).start()
     try:
         yield

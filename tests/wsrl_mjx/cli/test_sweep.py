@@ -17,7 +17,7 @@ TINY = [
     "--collect-envs", "4",
     "--offline-steps", "40", "--offline-batch-size", "8", "--online-steps", "40", "--batch-size", "4",
     "--replay-capacity", "64", "--actor-hidden", "8", "--critic-hidden", "8", "--ensemble-size", "3",
-    "--eval-every", "20", "--pretrain-eval-every", "20", "--chunk-steps", "10", "--checkpoint-every", "20",
+    "--eval-every", "20", "--pretrain-eval-every", "20", "--log-every", "10", "--checkpoint-every", "20",
     "--warmup-steps", "20", "--eval-episodes", "2",
 ]  # fmt: skip
 GRID = ["--num-seeds", "2", "--sweep", "actor_lr=1e-3,3e-3", "--sweep", "warmup_steps=16,24"]

@@ -91,7 +91,7 @@ def test_an_arm_that_comes_out_as_the_default_is_its_run() -> None:
 def test_steps_are_relative_to_the_preset_and_to_what_is_set() -> None:
     short = configs(plan("failed_pretraining"))
     assert short["wsrl"].offline.offline_steps == 6000
-    assert short["wsrl-short-pretraining"].offline.offline_steps == 500  # 600, in whole chunks of 500
+    assert short["wsrl-short-pretraining"].offline.offline_steps == 600
     long = configs(plan("asymptote", online_steps=20_000, discount=0.95))
     assert {config.online.online_steps for config in long.values()} == {40_000}
     assert {config.agent.discount for config in long.values()} == {0.95}

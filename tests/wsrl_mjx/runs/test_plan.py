@@ -167,3 +167,14 @@ def test_a_compiled_program_tells_its_memory() -> None:
     program = jax.jit(lambda x: (x @ x.T).sum()).lower(jax.ShapeDtypeStruct((256, 256), "float32")).compile()
     said = plan.program_memory(program)
     assert said is not None and said.startswith("262.1 kB given to it, ") and said.endswith(" of its own")
+
+
+def test_what_is_used_another_way_than_typed_is_said() -> None:
+    changes = {"num_envs": 11, "online_steps": 6000, "replay_capacity": 6000, "iql_beta": 1.0}
+    config = replace_flat(preset_config("smoke", "pointmaze-umaze"), changes)
+    assert plan.notes(config) == [
+        "11 environments step at once: 6,006 env steps in all, evaluated after 0, 1,001, 2,002, 5,005, 6,006",
+        "replay_capacity 6,000 becomes 6,006, whole steps of all",
+        "no effect: iql_beta (no phase is iql)",
+    ]
+    assert not plan.notes(preset_config("laptop", "ant"))

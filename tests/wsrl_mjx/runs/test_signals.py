@@ -20,7 +20,7 @@ def wait_until(true: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", signals.HANDLED)
 def test_a_signal_is_noted_and_said_once(number: signal.Signals) -> None:
     said: list[str] = []
     before = signal.getsignal(number)
@@ -109,3 +109,14 @@ def test_exit_codes_tell_a_stop_from_bad_input_and_from_a_lost_folder(
         "error: Read-only file system: x.csv",
     )
     assert ended_by(OSError("run-dir runs/1 is gone")) == (74, "error: run-dir runs/1 is gone")
+
+
+def test_what_nohup_ignores_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals.listening(lambda _: None):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signals.received() is None
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
