@@ -13,7 +13,7 @@ from wsrl_mjx.runs.run_folder import read_metrics
 
 SIZES = {
     "dataset-size": 800, "collect-envs": 8, "offline-steps": 200, "warmup-steps": 100, "online-steps": 400,
-    "chunk-steps": 100, "eval-every": 200, "pretrain-eval-every": 200, "checkpoint-every": 200,
+    "log-every": 100, "eval-every": 200, "pretrain-eval-every": 200, "checkpoint-every": 200,
     "replay-capacity": 400, "num-seeds": 2,
 }  # fmt: skip
 

@@ -56,8 +56,10 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
         policies = load(command.run, command.behavior, command.step, command.pretrained)
     except ValueError as error:
         fail(str(error))
+    console = Console()
+    console.say(f"{policies.title}: compiling, then playing {command.episodes} episodes each ...")
     rows = score(policies, modes(command), command.episodes, command.seed)
-    show(Console(), policies.title, rows)
+    show(console, policies.title, rows)
     if command.out is not None:
         result = {"policy": policies.title, "env": policies.env.name, "seed": command.seed, "rows": rows}
         command.out.write_text(json.dumps(result, indent=2) + "\n")

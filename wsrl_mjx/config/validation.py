@@ -18,6 +18,9 @@ from wsrl_mjx.config.settings import (
 )
 
 
+FLOAT32_MAX = 3.4028234663852886e38  # what is computed with has 32 bits
+
+
 def validate(config: Config) -> None:
     """Raises ValueError for the first field that cannot work, naming it, its value and the choices."""
     _check_points(config)
@@ -65,8 +68,8 @@ def _check_rates(config: Config) -> None:
     for name, value in flat_fields(config).items():
         if name.endswith("_lr") and value is not None and not 0.0 <= value < 1.0:
             raise ValueError(f"{name} must be in [0, 1), got {value}")
-        if isinstance(value, float) and name != "utd" and not math.isfinite(value):
-            raise ValueError(f"{name} must be finite, got {value}")
+        if isinstance(value, float) and name != "utd" and not abs(value) <= FLOAT32_MAX:
+            raise ValueError(f"{name} must be finite, and below 3.4e38, got {value}")
     if not 0.0 <= config.offline.cloning_weight <= 1.0:
         raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
     if config.evaluation.true_value_states and config.agent.discount >= 1.0:

@@ -56,23 +56,28 @@ def make_chunk(length: int, placement: Placement = ONE_DEVICE) -> Chunk:
     program makes all multiples of `length` steps. Metrics come back as averages over all steps, [M].
     """
 
-    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any):
+    def one_member(phase: Phase, shared: Any, state: TrainState, clock: Clock, totals: Metrics):
         def body(carry: tuple[TrainState, Clock, Metrics], _: None):
             state, clock, totals = carry
             state, clock, metrics = phase.step(shared, state, clock)
             return (state, clock, jax.tree.map(jnp.add, totals, metrics)), None
 
-        start = (state, clock, phase.zero_metrics(shared, state))
-        steps = lambda _, carry: jax.lax.scan(body, carry, length=length)[0]
-        return jax.lax.fori_loop(0, times, steps, start)
+        return jax.lax.scan(body, (state, clock, totals), length=length)[0]
 
     def all_members(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any = 1):
         of_phase = member_axes(phase)
         axes, out_axes = (of_phase, None, 0, None, None), (0, None, 0)
-        side_by_side = jax.vmap(one_member, in_axes=axes, out_axes=out_axes)
+        side_by_side = jax.vmap(one_member, in_axes=(of_phase, None, 0, None, 0), out_axes=out_axes)
+
+        def repeated(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any):
+            nothing = lambda phase, state: phase.zero_metrics(shared, state)
+            totals = jax.vmap(nothing, in_axes=(of_phase, 0))(phase, state)
+            # Outside of vmap: mapping a loop traces its body several times, and this one holds all others.
+            again = lambda _, carry: side_by_side(phase, shared, *carry)
+            return jax.lax.fori_loop(0, times, again, (state, clock, totals))
 
         def of_one_device(phase: Phase, shared: Any, state: TrainState, clock: Clock, times: Any):
-            grouped = groups.one_after_another(side_by_side, of_phase, groups.size(state))
+            grouped = groups.one_after_another(repeated, of_phase, groups.size(state))
             return grouped(phase, shared, state, clock, times)
 
         return placement.on_devices(of_one_device, axes, out_axes)(phase, shared, state, clock, times)
