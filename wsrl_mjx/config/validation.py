@@ -17,7 +17,6 @@ from wsrl_mjx.config.settings import (
     flat_fields,
 )
 
-
 FLOAT32_MAX = 3.4028234663852886e38  # what is computed with has 32 bits
 
 
