@@ -123,3 +123,8 @@ def test_jax_is_set_before_a_command_computes(name: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(runtime, "prepare", prepare)
     with pytest.raises(ReachedError):
         cli.main([name, *COMPUTES[name]])
+
+
+def test_python_m_starts_the_same_command() -> None:
+    asked = [sys.executable, "-m", "wsrl_mjx", "--version"]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.startswith("wsrl_mjx ")

@@ -151,3 +151,8 @@ def test_a_share_of_successes_needs_a_world_of_success() -> None:
     named_datasets.check_available(DataConfig(dataset="play", success_share=0.1), "pointmaze-umaze")
     with pytest.raises(ValueError, match="success_share needs a world whose episodes succeed or fail"):
         named_datasets.check_available(DataConfig(dataset="medium", success_share=0.1), "hopper")
+
+
+def test_no_name_at_all_is_not_the_working_directory() -> None:
+    with pytest.raises(ValueError, match=r"dataset must be one of .*, got ''; nor is there a folder"):
+        named_datasets.check_available(DataConfig(dataset=""), "pointmaze-umaze")
