@@ -76,6 +76,8 @@ def until_the_end(
 ) -> None:
     """Calls `carry_out`, and turns what can end it early into one message and an exit code.
 
+    What the system does is `command`'s affair.
+
     Args:
         carry_out: all that a command does.
         console: for what is no error.
@@ -85,7 +87,7 @@ def until_the_end(
     # answered already.
     logging.getLogger("absl").setLevel(logging.CRITICAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    sys.unraisablehook = _but_for_closed_loops
+    sys.unraisablehook = _but_for_closed_loops  # for good: such tasks are found when Python ends
     try:
         with signals.listening(console.say):
             carry_out()
@@ -96,7 +98,3 @@ def until_the_end(
         fail(str(error), NOT_FINITE)
     except ValueError as error:
         fail(str(error))
-    except BrokenPipeError:
-        raise  # no fault: see `command`
-    except OSError as error:
-        fail(files.in_words(error), NOT_WRITABLE)

@@ -97,8 +97,9 @@ def test_exit_codes_tell_a_stop_from_bad_input_and_from_a_lost_folder(
         def carry_out() -> None:
             raise error
 
+        main = exits.command(lambda arguments, program: exits.until_the_end(carry_out, Console()))
         with pytest.raises(SystemExit) as exit_:
-            exits.until_the_end(carry_out, Console())
+            main()
         return exit_.value.code, "".join(capsys.readouterr()).strip()
 
     stopped = signals.StoppedError("stopped by SIGTERM; saved in online at step 10")
