@@ -20,6 +20,10 @@ with install_import_hook(CHECKED, "beartype.beartype"):
     import wsrl_mjx.data.returns_to_go  # noqa: F401  imported for the hook alone
 from wsrl_mjx.training import runtime  # noqa: E402  it imports what the hook must see first
 
+# Two devices on every machine, so that a run of several seeds is spread and one of a single seed is evaluated
+# beside its training. An environment variable, because worker processes and subprocesses are to have as many.
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+jax.config.update("jax_num_cpu_devices", int(os.environ["JAX_NUM_CPU_DEVICES"]))
 runtime.prepare()  # as every command does
 
 # Compiling is most of the suite's time, and XLA's older way to compile fusions takes half of it.

@@ -49,9 +49,11 @@ class Kept(Run):
             raise CutOffError
 
 
-def carry_out(place: Path, devices: int, resume: bool = False, cut: tuple[str, int] | None = None) -> Kept:
+def carry_out(
+    place: Path, devices: int, cut: tuple[str, int] | None = None, resume: bool = False, **changes: Any
+) -> Kept:
     """Trains on so many devices, each with a cache of its own so that nothing is shared."""
-    config = replace_flat(Config(), SIZES)
+    config = replace_flat(Config(), SIZES | changes)
     options = RunOptions(place / "run", place / "cache", resume=resume, devices=devices)
     run = Kept(config, options, Console(), WORKSHOP)
     run.cut = cut
@@ -69,10 +71,14 @@ def check_close(one: Path, other: Path) -> None:
         np.testing.assert_allclose(a.value, b.value, rtol=tolerance, atol=tolerance, err_msg=str(a))
 
 
-def main(place: Path) -> None:
-    """Compares, and prints what was seen."""
-    envs.REGISTRY["line"] = Line
-    assert jax.local_device_count() == DEVICES
+def check_same(one: Path, other: Path) -> None:
+    """Checks that two runs wrote the same bytes."""
+    ours, theirs = ((place / "run" / "metrics.csv").read_bytes() for place in (one, other))
+    assert ours == theirs
+
+
+def evenly(place: Path) -> None:
+    """Two grid points of two seeds, on as many devices."""
     carry_out(place / "one", 1)
     spread = carry_out(place / "spread", DEVICES)
     agent = spread.last.agent
@@ -80,18 +86,43 @@ def main(place: Path) -> None:
     assert all(len(leaf.addressable_shards[0].data) == 1 for leaf in jax.tree.leaves(agent))
     check_close(place / "one", place / "spread")
     # The newest program of that name is that of several devices.
-    program = [program for key, program in WORKSHOP._programs.items() if key[1] == "fine-tuning"][-1]
-    text = program.as_text()
+    programs = [program for key, program in WORKSHOP._programs.items() if key[1] == "fine-tuning"]
+    text = programs[-1].result().as_text()
     operations = ("all-reduce(", "all-gather(", "all-to-all(", "collective-permute(", "reduce-scatter(")
     assert not [name for name in operations if name in text]
     assert "conditional(" in text
-    carry_out(place / "cut", DEVICES, cut=("online", 20))
+    carry_out(place / "cut", DEVICES, ("online", 20))
     carry_out(place / "cut", DEVICES, resume=True)
-    metrics = [(place / name / "run" / "metrics.csv").read_bytes() for name in ("spread", "cut")]
-    assert metrics[0] == metrics[1]
-    carry_out(place / "fewer", DEVICES, cut=("pretrain", 20))
+    check_same(place / "spread", place / "cut")
+    carry_out(place / "fewer", DEVICES, ("pretrain", 20))
     carry_out(place / "fewer", 2, resume=True)
     check_close(place / "one", place / "fewer")
+
+
+def unevenly(place: Path) -> None:
+    """Three members that differ in a constant, on two devices and on three."""
+    three: dict[str, Any] = {"num_seeds": 1, "points": (*SIZES["points"], "actor_lr=1e-2")}
+    carry_out(place / "one", 1, **three)
+    spread = carry_out(place / "spread", 2, **three)
+    assert spread.setup.placement.spare == 1 and spread.last.key.shape == (4,)
+    check_close(place / "one", place / "spread")
+    rows = read_metrics(place / "spread" / "run")
+    assert {row.point for row in rows} == set(three["points"])
+    carry_out(place / "cut", 2, ("online", 20), **three)
+    carry_out(place / "cut", 2, resume=True, **three)
+    check_same(place / "spread", place / "cut")
+    for name, before, after in (("more", 2, 3), ("fewer", 2, 1), ("other", 1, 2)):
+        carry_out(place / name, before, ("online", 20), **three)
+        carry_out(place / name, after, resume=True, **three)
+        check_close(place / "one", place / name)
+
+
+def main(place: Path) -> None:
+    """Compares, and prints what was seen."""
+    envs.REGISTRY["line"] = Line
+    assert jax.local_device_count() == DEVICES
+    evenly(place / "even")
+    unevenly(place / "uneven")
     print("all as on one device")
 
 

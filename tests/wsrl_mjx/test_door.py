@@ -281,7 +281,7 @@ def test_algorithms_that_do_not_fit_are_refused() -> None:
 def test_it_gives_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envs, "make_from_text", lambda name, options: LINE)
     config = settings(offline_algo="calql")
-    run = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache"))
+    run = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache", devices=1))
     run.train()
 
     whole = wsrl.collect(LINE, wsrl.behavior(LINE, "random"), 200, num_envs=4, seed=config.data.dataset_seed)

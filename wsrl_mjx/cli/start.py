@@ -20,6 +20,7 @@ from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.new_folder import check_free
 from wsrl_mjx.runs.run_folder import read_config
 from wsrl_mjx.training import runtime
+from wsrl_mjx.training.sharding import Devices
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Command:
     """Go on with the run in --run-dir, exactly where its newest checkpoint is."""
     pretrained: Path | None = None
     """A run folder whose finished pretraining to start from, at the switch."""
-    devices: int = 1
-    """Devices of this machine to spread the members (seeds, grid points) over; must divide their number."""
+    devices: Devices = "auto"
+    """The most devices of this machine to spread the members (seeds, grid points) over; on a CPU, cores."""
     cache_dir: Path = field(default_factory=cache.default_folder)
     """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
 

@@ -115,7 +115,9 @@ def fitted(command: SweepCommand, host_count: int) -> SweepCommand:
     """
     if command.members_at_once is not None:
         return command
-    at_once = sweep.members_at_once(command.config, axes(command), command.cache_dir, host_count)
+    at_once = sweep.members_at_once(
+        command.config, axes(command), command.cache_dir, host_count, command.devices
+    )
     return replace(command, members_at_once=at_once)
 
 

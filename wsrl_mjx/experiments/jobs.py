@@ -19,6 +19,7 @@ from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run
 from wsrl_mjx.runs.setup import RunOptions, open_folder
 from wsrl_mjx.training.non_finite import NotFiniteError
+from wsrl_mjx.training.sharding import Devices
 
 
 class Job(NamedTuple):
@@ -64,7 +65,9 @@ class PlannedRun:
         return Job(self.name, config, self.pretrained)
 
 
-def carry_out(jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console, devices: int = 1) -> None:
+def carry_out(
+    jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console, devices: Devices = "auto"
+) -> None:
     """Runs what is not finished of `jobs`, in their order; what was cut off goes on where it was.
 
     Jobs that differ in numbers alone go through the same compiled programs. A run that cannot be trained to

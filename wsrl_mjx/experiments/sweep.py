@@ -17,6 +17,7 @@ from wsrl_mjx.config.validation import choose, validate
 from wsrl_mjx.experiments.jobs import Job
 from wsrl_mjx.runs import plan
 from wsrl_mjx.runs.programs import NUMBERS
+from wsrl_mjx.training.sharding import Devices
 
 # They decide the other settings' defaults, or are what a sweep makes itself.
 NOT_SWEPT = ("env", "env_options", "preset", "method", "seed", "num_seeds", "points")
@@ -134,7 +135,9 @@ def parts(config: Config, axes: list[Axis], at_once: int | None, begun: bool = F
     return found
 
 
-def members_at_once(config: Config, axes: list[Axis], cache_dir: Path, host_count: int) -> int:
+def members_at_once(
+    config: Config, axes: list[Axis], cache_dir: Path, host_count: int, devices: Devices = "auto"
+) -> int:
     """Returns how many members a program may have: what the memory holds, and one host's even share.
 
     Raises:
@@ -143,7 +146,10 @@ def members_at_once(config: Config, axes: list[Axis], cache_dir: Path, host_coun
     whole = parts(config, axes, None)
     env = envs.make_from_text(config.env, config.env_options)
     rows = [named_datasets.resolve(part.config.data, env, cache_dir).count for part in whole]
-    held = min(plan.members_at_once(part.config, env, count) for part, count in zip(whole, rows, strict=True))
+    held = min(
+        plan.members_at_once(part.config, env, count, devices)
+        for part, count in zip(whole, rows, strict=True)
+    )
     return min(held, -(-sum(_members(part.config) for part in whole) // host_count))
 
 

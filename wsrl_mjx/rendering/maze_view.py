@@ -39,14 +39,14 @@ class MazeView:
     def __init__(self, env: Episodes, sac: SAC, folder: Path, placement: Placement) -> None:
         assert isinstance(env.task, MazeTask)
         self._env, self._task, self._sac = env, env.task, sac
-        self._folder = folder
+        self._folder, self._placement = folder, placement
         self._points = grid(self._task)
         self._look = jax.jit(placement.over_members(self._look_one, (0, 0)))
 
     def keep(self, phase: str, step: int, agent: SACState, keys: Key, compiler: Compiler) -> None:
-        """Looks with every seed's agent [S] and writes `<phase>-<step>.npz`."""
+        """Looks with the agents in all places [P] and writes `<phase>-<step>.npz`, of all seeds."""
         program = compiler.compiled("a look at the maze", self._look, agent, keys)
-        look: Look = jax.device_get(program(agent, keys))
+        look: Look = self._placement.of_members(jax.device_get(program(agent, keys)))
         self._folder.mkdir(exist_ok=True)
         maze = self._task.layout
         arrays: dict[str, Any] = {

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import orbax.checkpoint as ocp
 
 from wsrl_mjx.data import digests
+from wsrl_mjx.training.sharding import on_host
 
 UNFINISHED = "*.orbax-checkpoint-tmp*"  # what a save that was cut off leaves
 
@@ -47,7 +46,7 @@ class Checkpoints:
             RuntimeError: if Orbax declines, as it does for a step that is not newer than the last.
             NotSavedError: the disk did not take it.
         """
-        state = jax.tree.map(_on_host, state)  # once, for the digests and for Orbax
+        state = jax.tree.map(on_host, state)  # once, for the digests and for Orbax
         content: dict[str, Any] = {"content": meta, "leaves": digests.of_leaves(state)}
         content["digest"] = digests.of_json(content)
         items = ocp.args.Composite(state=ocp.args.PyTreeSave(state), meta=ocp.args.JsonSave(content))
@@ -120,8 +119,8 @@ class Checkpoints:
                     raise DamagedError(f"the bytes of {name} are not those that were saved")
         # Restored arrays are tied to a device, so that the same program would be compiled anew for them, and
         # are not always donatable (jax #18617). A jitted copy of what the host has is like any fresh array.
-        on_host = jax.tree.map(_on_host, pick(state))
-        return jax.jit(lambda tree: jax.tree.map(lambda x: x.copy(), tree))(on_host)
+        picked = jax.tree.map(on_host, pick(state))
+        return jax.jit(lambda tree: jax.tree.map(lambda x: x.copy(), tree))(picked)
 
     def set_aside(self, step: int, folder: Path) -> None:
         """Moves the checkpoint of `step` into `folder`, so that another can take its place."""
@@ -170,14 +169,6 @@ class Checkpoints:
             raise DamagedError(
                 f"checkpoint {step} in {self.folder} is damaged: {_in_one_line(error)}"
             ) from None
-
-
-def _on_host(leaf: Any) -> Any:
-    """Returns an array as NumPy has it, from however many devices; typed keys go there and back."""
-    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        numbers: Any = np.asarray(jax.random.key_data(leaf))
-        return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
-    return np.asarray(leaf)
 
 
 def _in_one_line(error: Exception) -> str:

@@ -13,7 +13,9 @@ from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.device_memory import device_bytes
 from wsrl_mjx.training import groups
+from wsrl_mjx.training.loop import ONE_DEVICE
 from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.sharding import Devices, Placement
 from wsrl_mjx.types import TrainState, Transition
 
 DATASET = "dataset (until the switch)"
@@ -22,7 +24,12 @@ LAYERS_HELD = 2.2  # arrays of every layer's size that an update holds, seen in 
 
 
 def show(
-    console: Console, config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None
+    console: Console,
+    config: Config,
+    env: Environment,
+    recipe: Recipe,
+    rows_of_data: int | None,
+    placement: Placement = ONE_DEVICE,
 ) -> None:
     """Prints phases and memory; `rows_of_data` is None where nobody knows it."""
     agent = config.agent
@@ -30,6 +37,8 @@ def show(
     seeds = counted(config.num_seeds, "seed")
     if config.points:
         seeds = f"{len(config.points)} grid points x {seeds} side by side"
+    if placement.devices > 1:
+        seeds += f" on {counted(placement.devices, 'core' if jax.default_backend() == 'cpu' else 'device')}"
     world = " ".join([config.env, *config.env_options])
     console.table(
         f"Plan: {METHODS[config.method].title} on {world}, preset {config.preset}, {seeds}",
@@ -43,13 +52,13 @@ def show(
         f"agent: {agent.ensemble_size} critics of {width}, targets from {agent.target_subset} of them; "
         f"observation {env.obs_size}, action {env.action_size}; {agent.precision}"
     )
-    parts = memory(config, env, recipe, rows_of_data)
+    parts = memory(config, env, recipe, rows_of_data, placement)
     total = size(sum(parts.values()))
     console.say(f"memory: {', '.join(f'{name} {size(b)}' for name, b in parts.items())}; {total} in all")
 
 
 def check_memory(
-    config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None, devices: int
+    config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None, placement: Placement
 ) -> None:
     """Checks, before anything is compiled, that what stays on a device can be there at all.
 
@@ -58,26 +67,26 @@ def check_memory(
     Raises:
         ValueError: it cannot; the message says what could.
     """
-    parts = memory(config, env, recipe, rows_of_data)
+    parts = memory(config, env, recipe, rows_of_data, placement)
     data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
     parts.pop("programs")  # an estimate refuses nobody
     replay, count = parts["replay"], len(grid.members_of(config))
     # A dataset that is dropped at the switch makes room for the replay buffers.
-    online = sum(parts.values()) // devices + data * config.keeps_data
-    needed, there = max(online, data + parts["learner"] // devices), device_bytes()
+    online = sum(parts.values()) + data * config.keeps_data
+    needed, there = max(online, data + parts["learner"]), device_bytes() * memories(placement)
     if needed <= there:
         return
     advice = ["a smaller dataset_size"] if data > USABLE * there else []
     room = USABLE * there - data * config.keeps_data
-    fitting = int(room * devices * count // sum(parts.values()) / count * config.num_seeds)
-    rows = int((room * devices - sum(parts.values()) + replay) // (replay / config.online.replay_capacity))
+    fitting = int(room * count // sum(parts.values()) / count * config.num_seeds)
+    rows = int((room - sum(parts.values()) + replay) // (replay / config.online.replay_capacity))
     if fitting >= 1 and fitting < config.num_seeds:
         advice.append(f"--num-seeds {fitting}")
     if rows >= config.first_update:
         advice.append(f"--replay-capacity {rows // config.online.num_envs * config.online.num_envs}")
     raise ValueError(
         f"num_seeds {config.num_seeds} with replay_capacity {config.online.replay_capacity:,} needs "
-        f"{size(needed)} on a device that has {size(there)}; choose {' or '.join(advice) or 'less of both'}"
+        f"{size(needed)} where there are {size(there)}; choose {' or '.join(advice) or 'less of both'}"
     )
 
 
@@ -159,28 +168,44 @@ def _warmup(config: Config) -> str:
     return f"{who}, no updates"
 
 
-def memory(config: Config, env: Environment, recipe: Recipe, rows_of_data: int | None) -> dict[str, int]:
-    """Returns the bytes that fine-tuning needs on the device, for all members, without computing anything.
+def memories(placement: Placement) -> int:
+    """Returns how many devices have memory of their own: a CPU's share the machine's."""
+    return 1 if jax.default_backend() == "cpu" else placement.devices
 
-    A dataset of unknown size is left out. "programs" is an estimate (docs/performance.md has it against what
-    compiled programs report), the others are exact.
+
+def memory(
+    config: Config,
+    env: Environment,
+    recipe: Recipe,
+    rows_of_data: int | None,
+    placement: Placement = ONE_DEVICE,
+) -> dict[str, int]:
+    """Returns the bytes that fine-tuning needs on all devices together, without computing anything.
+
+    Every device has a dataset of its own. One of unknown size is left out. "programs" is an estimate
+    (docs/performance.md has it against what compiled programs report), the others are exact.
     """
     count = len(grid.members_of(config))
     begun, switched = recipe.shapes("pretrain", count), recipe.shapes("online", count)
+    devices, places = placement.devices, placement.places(count)
+    in_places = lambda tree: bytes_of(tree) // count * places
+    of_device = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct((places // devices, *x.shape[1:]), x.dtype), switched
+    )
     row = jax.eval_shape(lambda: Transition.empty(env.obs_size, env.action_size).replace(mc_return=0.0))
     data = {}
     if config.needs_data and rows_of_data is not None:
-        data = {DATASET if not config.keeps_data else "dataset": bytes_of(row) * rows_of_data}
+        data = {DATASET if not config.keeps_data else "dataset": bytes_of(row) * rows_of_data * devices}
     return data | {
-        "replay": bytes_of(switched.buffer),
-        "learner": bytes_of(begun.agent),
-        "environments": bytes_of(switched.env),
-        "programs": _working_memory(config, switched),
+        "replay": in_places(switched.buffer),
+        "learner": in_places(begun.agent),
+        "environments": in_places(switched.env),
+        "programs": _working_memory(config, of_device) * devices,
     }
 
 
 def _working_memory(config: Config, state: TrainState) -> int:
-    """Returns about how many bytes a chunk works with besides its arguments.
+    """Returns about how many bytes a chunk works with on one device besides its arguments.
 
     Most are activations of all critics behind the actor's update, the one with the most rows. Members that
     are computed group by group need them once, and a copy of one group.
@@ -189,7 +214,7 @@ def _working_memory(config: Config, state: TrainState) -> int:
     rows = config.critics_per_actor * config.online.batch_size
     layer = 4 if agent.precision == "float32" else 2
     each = LAYERS_HELD * layer * rows * agent.ensemble_size * sum(agent.critic_hidden)
-    count, together = len(grid.members_of(config)), groups.size(state)
+    count, together = len(state.key), groups.size(state)
     copied = 0 if together == count else bytes_of(state) * together // count
     return round(each * together) + copied
 
@@ -203,23 +228,26 @@ def program_memory(program: Any) -> str | None:
     return f"{size(given)} given to it, {size(own)} of its own"
 
 
-def members_at_once(config: Config, env: Environment, rows_of_data: int | None) -> int:
-    """Returns how many members' memory fits beside the dataset on this device, 1 at least.
+def members_at_once(
+    config: Config, env: Environment, rows_of_data: int | None, devices: Devices = "auto"
+) -> int:
+    """Returns how many members' memory fits beside the dataset on so many devices, 1 at least.
 
     Raises:
         ValueError: one member alone does not fit.
     """
     single = replace_flat(grid.at_points(config)[0], {"num_seeds": 1})
     parts = memory(single, env, build.make(single, env), rows_of_data)
-    data = parts.pop(DATASET, 0) + parts.pop("dataset", 0)
-    room, each = USABLE * device_bytes() - data, sum(parts.values())
-    if room < each:
+    data, each = parts.pop(DATASET, 0) + parts.pop("dataset", 0), sum(parts.values())
+    if USABLE * device_bytes() < data + each:
         raise ValueError(
             f"replay_capacity {single.online.replay_capacity:,} and a dataset of "
             f"{rows_of_data or 0:,} rows need {size(data + each)} for one member, of "
             f"{size(device_bytes())} on this device, of which {USABLE:.0%} are planned with: choose less"
         )
-    return int(room // each)
+    spread = Placement.over(devices, jax.local_device_count())  # as if every device had a member
+    room = USABLE * device_bytes() * memories(spread) - data * spread.devices
+    return max(1, int(room // each))
 
 
 def bytes_of(tree: Any) -> int:

@@ -12,6 +12,7 @@ from wsrl_mjx.runs import faults, layout
 from wsrl_mjx.runs.checkpoint import Checkpoints, DamagedError, NotSavedError
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.training.sharding import copy_on_host
 from wsrl_mjx.types import Clock, TrainState
 
 BLOCK = 4096  # rows of a replay buffer that are looked at together
@@ -125,6 +126,13 @@ class Resumption:
         state, clock = self._checkpoints.restore(index, (shapes, Clock.zero()))
         state = state.replace(buffer=jax.tree.map(_filled_up, state.buffer, whole.buffer))
         return Saved(meta["phase"], meta["step"], meta["facts"], state, clock), meta["metrics"]
+
+
+def copied(state: TrainState) -> TrainState:
+    """Returns a copy on the host, which the training cannot change, with the replay's rows in use alone."""
+    rows = rows_in_use(state.buffer)
+    used = jax.tree.map(lambda leaf: np.array(np.asarray(leaf)[:, :rows]), state.buffer)
+    return jax.tree.map(copy_on_host, state.replace(buffer=None)).replace(buffer=used)
 
 
 def rows_in_use(buffer: Any) -> int:

@@ -3,7 +3,8 @@
 What touches clock, disk and console begins here. What is computed is in `wsrl_mjx.training`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
 
@@ -17,17 +18,18 @@ from wsrl_mjx.config import schedules
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import held_out
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.runs import lock, plan, report, signals
+from wsrl_mjx.runs import lock, plan, report, resumption, signals
+from wsrl_mjx.runs.beside import Beside
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.runs.evaluation import Evaluation
+from wsrl_mjx.runs.evaluation import Evaluation, Values
 from wsrl_mjx.runs.offline_data import OfflineData
 from wsrl_mjx.runs.pretraining_sharing import PretrainingSharing
-from wsrl_mjx.runs.programs import Programs, ProgramsOfRun
+from wsrl_mjx.runs.programs import Programs, ProgramsBeside, ProgramsOfRun
 from wsrl_mjx.runs.resumption import Resumption, Saved
 from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.runs.setup import RunOptions, Setup, open_folder, settings_of
 from wsrl_mjx.training import loop, non_finite
-from wsrl_mjx.training.loop import Advanced
+from wsrl_mjx.training.loop import Advanced, Chunk
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.schedule import Schedule
 from wsrl_mjx.types import Clock, Key, TrainState, Transition
@@ -48,10 +50,15 @@ class Run:
         self.setup = Setup.make(config, options, programs.env(config))
         self.folder = resumed or open_folder(config, options.run_dir, resume=False)
         self.console, self.record = console, RunRecord()
+        placement = self.setup.placement
+        self.recipe = placement.fitted(self.setup.recipe)
         self.programs = ProgramsOfRun(programs, config, self.record, console)
         self.data = OfflineData(self.setup, self.programs, self.record, console)
         self.sharing = PretrainingSharing(self.setup, self.folder, console)
-        self.evaluation = Evaluation(self.setup, self.programs)
+        idle = placement.beside(len(self.setup.members))
+        measuring = self.programs if idle is None else ProgramsBeside(programs, config)
+        self.evaluation = Evaluation(self.setup, idle or placement, self.programs, measuring)
+        self.beside = Beside(threaded=idle is not None)
         self.pretraining, self.online = schedules.of_pretraining(config), schedules.of_online(config)
 
     @property
@@ -77,7 +84,7 @@ class Run:
                 that is done could not be saved.
         """
         setup = self.setup
-        plan.show(self.console, self.config, setup.env, setup.recipe, setup.data.count)
+        plan.show(self.console, self.config, setup.env, setup.recipe, setup.data.count, setup.placement)
         with lock.held(self.folder.path):
             if self.options.resume:
                 self.folder.settle(settings_of(self.config))
@@ -85,6 +92,7 @@ class Run:
             try:
                 self._train()
             finally:
+                self.beside.close()
                 self.folder.close()
                 self.checkpoints.close()
 
@@ -92,10 +100,11 @@ class Run:
         phase, step, state, clock = self._start_or_resume()
         if phase == "pretrain":
             state = self._switch(self._pretrain(state, clock, step))
-            clock, step = Clock.zero(), 0
+            clock, step = self.setup.placement.copied(Clock.zero()), 0
             self._evaluate("online", 0, state)
             signals.check()  # a signal need not wait for the next program
         if step < self.online.last:
+            assert state is not None  # a checkpoint of this phase has it, and the switch gives it
             self._fine_tune(state, clock, step)
         else:
             self.console.say(f"{self.folder.path} is finished: {step:,} online steps are done")
@@ -104,8 +113,8 @@ class Run:
         if self.checkpoints.overdue:
             raise OSError(f"{self.folder.path} is finished, and its last checkpoint could not be saved")
 
-    def _start_or_resume(self) -> tuple[str, int, TrainState, Clock]:
-        """Returns phase, step, state and clock of a fresh start or of the newest sound checkpoint."""
+    def _start_or_resume(self) -> tuple[str, int, TrainState | None, Clock]:
+        """Returns phase, step, state and clock of the newest sound checkpoint; no state for a fresh start."""
         setup, placement = self.setup, self.setup.placement
         like = lambda phase: setup.recipe.shapes(phase, len(setup.members))
         saved = self.checkpoints.newest(like) if self.options.resume else None
@@ -113,43 +122,53 @@ class Run:
             for line in self.folder.settle_versions():
                 self.console.say(f"not what it last ran with, so bits may differ: {line}")
         if saved is None:
-            begun = placement.spread(setup.recipe.begin_all(self._keys()))
-            return "pretrain", 0, begun, placement.copied(Clock.zero())
+            return "pretrain", 0, None, placement.copied(Clock.zero())
         self.record.continue_from(saved.facts)
         if self.config.needs_data:
             self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
-        return saved.phase, saved.step, placement.spread(saved.state), placement.copied(saved.clock)
+        return saved.phase, saved.step, self._spread(saved.state), placement.copied(saved.clock)
 
     def _is_finished(self, saved: Saved | None) -> bool:
         return saved is not None and (saved.phase, saved.step) == ("online", self.online.last)
 
-    def _pretrain(self, state: TrainState, clock: Clock, step: int) -> TrainState:
+    def _pretrain(self, state: TrainState | None, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
         schedule = self.pretraining
-        if schedule.last == 0:
-            return state
-        if step < schedule.last:
+        if state is None:
             # Never in the middle: the rows of the steps that are done are in metrics.csv already.
-            found = self._find_pretrained(state, clock) if step == 0 else None
+            found = self._find_pretrained() if schedule.last else None
             if found is not None:
                 return found
-            data, phase = self._load_data(), self.setup.recipe.pretrain
+            state = self._begin()
+        if step < schedule.last:
+            data, phase = self._load_data(), self.recipe.pretrain
             chunks = self._chunks("pretraining", phase, data, state, clock, step, schedule)
             with self.console.progress("pretraining", schedule.last, step, "gradient steps") as progress:
                 for done in chunks:
                     state, clock = done.state, done.clock
                     self._log("pretrain", "pretraining", done)
                     if done.step in schedule.evaluations:
-                        progress.score(self._evaluate("pretrain", done.step, state))
+                        self._evaluate("pretrain", done.step, state, progress.score)
                     self._end_chunk("pretrain", schedule, done)
                     progress.advance_to(done.step)
-        self.sharing.keep((state, clock), self.record)
+            self._settle()
+        if schedule.last:
+            self.sharing.keep((self.setup.placement.of_members(state), clock), self.record)
         return state
+
+    def _begin(self) -> TrainState:
+        """Returns all members before pretraining; meanwhile the data is rolled out."""
+        with ThreadPoolExecutor(1) as aside:  # fresh networks are many small programs
+            begun = aside.submit(lambda: self.setup.recipe.begin_all(self._keys()))
+            if self.pretraining.last:
+                self._compile_ahead()
+                self._load_data()
+        return self._spread(begun.result())
 
     def _switch(self, pretrained: TrainState) -> TrainState:
         """Returns the state at the start of fine-tuning, and drops the data unless the method keeps it."""
-        config, recipe = self.config, self.setup.recipe
+        config, recipe = self.config, self.recipe
         data = self._load_data() if config.prefilled_rows or config.keeps_data else None
         # The recipe is an argument: how many rows it puts into the buffer is part of the program.
         given = recipe, pretrained, recipe.fresh_all(pretrained), data if config.prefilled_rows else None
@@ -160,7 +179,7 @@ class Run:
 
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
         """Runs warmup and fine-tuning, one compiled program, to the end."""
-        schedule, phase, shared = self.online, self.setup.recipe.online, self.setup.recipe.shared
+        schedule, phase, shared = self.online, self.recipe.online, self.recipe.shared
         if self.config.keeps_data:
             shared = shared.replace(data=self._load_data())
         chunks = self._chunks("fine-tuning", phase, shared, state, clock, step, schedule)
@@ -169,9 +188,10 @@ class Run:
                 name = "warmup" if done.step <= self.config.first_update else "fine-tuning"
                 self._log("online", name, done)
                 if done.step in schedule.evaluations:
-                    progress.score(self._evaluate("online", done.step, done.state))
+                    self._evaluate("online", done.step, done.state, progress.score)
                 self._end_chunk("online", schedule, done)
                 progress.advance_to(done.step, name)
+            self._settle()
 
     def _chunks(
         self,
@@ -185,12 +205,29 @@ class Run:
     ) -> Iterator[Advanced]:
         """Returns what yields after every chunk of a phase, to its end; its program is compiled by then."""
         length, ends = schedule.stride(first), schedule.ends_after(first)
-        steps_each = self.config.online.num_envs if schedule is self.online else 1
-        chunk = loop.make_chunk(length // steps_each, self.setup.placement)
+        chunk = self._chunk(schedule, length)
         arguments = phase, shared, state, clock, jnp.ones((), jnp.int32)
         program = self.programs.compiled(name, chunk, *arguments, length=length)
         signals.check()
         return loop.advance(program, length, lambda _: phase, shared, state, clock, first, ends)
+
+    def _chunk(self, schedule: Schedule, length: int) -> Chunk:
+        """Returns the chunk, not compiled yet, of so many steps of a phase."""
+        steps_each = self.config.online.num_envs if schedule is self.online else 1
+        return loop.make_chunk(length // steps_each, self.setup.placement)
+
+    def _compile_ahead(self) -> None:
+        """Begins to compile what is needed after the pretraining."""
+        places = self.setup.placement.places(len(self.setup.members))
+        if not self.config.keeps_data:  # whose size is not known yet
+            length, placement = self.online.stride(), self.setup.placement
+            state = placement.spread_shapes(self.recipe.shapes("online", places))
+            clock, once = placement.copied(Clock.zero()), jnp.ones((), jnp.int32)
+            arguments = self.recipe.online, self.recipe.shared, state, clock, once
+            self.programs.ahead("fine-tuning", self._chunk(self.online, length), *arguments, length=length)
+        begun = self.setup.recipe.shapes("pretrain", len(self.setup.members))
+        agent = jax.eval_shape(self.recipe.pretrain.algorithm.hand_over, begun.agent)
+        self.programs.ahead("evaluation", *self.evaluation.playing(agent))
 
     # -- data and pretraining -----------------------------------------------------------------------------
 
@@ -202,9 +239,10 @@ class Run:
             self.evaluation.held_out = self.data.held_out
         return rows
 
-    def _find_pretrained(self, state: TrainState, clock: Clock) -> TrainState | None:
+    def _find_pretrained(self) -> TrainState | None:
         """Returns a finished pretraining: of the run named by --pretrained, or one kept in the cache."""
-        found = self.sharing.find(jax.eval_shape(lambda: (state, clock)))
+        shapes = self.setup.recipe.shapes("pretrain", len(self.setup.members))
+        found = self.sharing.find((shapes, jax.eval_shape(Clock.zero)))
         if found is None:
             return None
         spent = {"seconds": self.record.seconds, "compile_seconds": self.record.compile_seconds}
@@ -213,29 +251,48 @@ class Run:
         )  # what that pretraining cost was paid elsewhere
         self.record.pretraining_from = self.sharing.origin
         self.evaluation.held_out = found.held_out
-        return self.setup.placement.spread(found.state[0])
+        return self._spread(found.state[0])
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
 
-    def _evaluate(self, phase: str, step: int, state: TrainState) -> str:
-        """Measures every member's agent; returns the score as text."""
-        recipe, reference = self.setup.recipe, self.setup.env.reference
-        algorithm = (recipe.pretrain if phase == "pretrain" else recipe.online).algorithm
+    def _evaluate(
+        self, phase: str, step: int, state: TrainState, tell: Callable[[str], None] = lambda score: None
+    ) -> None:
+        """Measures every member's agent as it is now, beside the training where a core is idle.
+
+        Args:
+            phase: "pretrain" or "online".
+            step: of the phase.
+            state: of all members, [P].
+            tell: is given the score as text, once it is known.
+        """
+        online = phase == "online"
+        algorithm = (self.recipe.online if online else self.recipe.pretrain).algorithm
         agent = algorithm.hand_over(state.agent)
+
+        def told(values: Values) -> None:
+            self._write(phase, step, values)
+            mean, reference = values["eval/return"].mean(), self.setup.env.reference
+            tell(f"return {mean:,.0f}" if reference is None else reference.show(mean))
+
         began = self.record.clock()
-        values = self.evaluation.measure(phase, step, agent)
-        if phase == "online":
-            values |= self.evaluation.measure_online(step, agent, state.reference, state.buffer)
+        since_switch = (state.reference, state.buffer) if online else None
+        self.beside.start(self.evaluation.prepared(phase, step, agent, since_switch), told)
         self.record.spent("evaluation", began)
-        self._write(phase, step, values)
-        mean = values["eval/return"].mean()
-        return f"return {mean:,.0f}" if reference is None else reference.show(mean)
+
+    def _settle(self) -> None:
+        """Waits for evaluations that go on beside the training, and writes what waits for them."""
+        if self.beside.busy:
+            began = self.record.clock()
+            self.beside.settle()
+            self.record.spent("evaluation", began)
 
     def _log(self, phase: str, name: str, done: Advanced) -> None:
         """Writes the means of one chunk, and the updates that were left out so far."""
         self.record.took(name, done.seconds)
         left_out = np.sum(list(non_finite.by_network(done.state.agent).values()), axis=0)
-        self._write(phase, done.step, done.metrics | {"learner/skipped": left_out})
+        values = self.setup.placement.of_members(done.metrics | {"learner/skipped": left_out})
+        self.beside.after(lambda: self._write(phase, done.step, values))
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
         """Appends values [M] by name to the metrics, a row a member; what is NaN has no row."""
@@ -255,8 +312,16 @@ class Run:
         """
         limit = self.config.evaluation.max_skipped_updates
         labels = [member.label for member in self.setup.members]
-        non_finite.check(done.state.agent, limit, labels, f"step {done.step:,} of {phase}")
-        stopped_by = signals.received()
+        labels += labels[-1:] * self.setup.placement.spare
+        try:
+            non_finite.check(done.state.agent, limit, labels, f"step {done.step:,} of {phase}")
+        except non_finite.NotFiniteError:
+            self._settle()  # what was measured before is not lost
+            raise
+        if done.step == schedule.last:
+            self._settle()
+        if stopped_by := signals.received():
+            self._settle()
         if done.step in schedule.checkpoints or stopped_by or self.checkpoints.overdue:
             self._checkpoint(phase, done.step, done.state, done.clock)
         if stopped_by:
@@ -264,10 +329,25 @@ class Run:
             raise signals.StoppedError(f"stopped by {stopped_by}; {how} in {phase} at step {done.step:,}")
 
     def _checkpoint(self, phase: str, step: int, state: TrainState, clock: Clock) -> None:
+        """Saves as soon as all rows up to here are written; the training goes on until then."""
         began = self.record.clock()
         index = step if phase == "pretrain" else self.config.offline.offline_steps + step
-        self.checkpoints.save(index, phase, step, asdict(self.record), state, clock)
+        kept = self.setup.placement.of_members(state)
+        if self.beside.busy:
+            kept = resumption.copied(kept)
         self.record.spent("checkpoints", began)
+        facts = asdict(self.record)
+
+        def save() -> None:
+            began = self.record.clock()
+            self.checkpoints.save(index, phase, step, facts, kept, clock)
+            self.record.spent("checkpoints", began)
+
+        self.beside.after(save)
+
+    def _spread(self, of_members: Any) -> Any:
+        """Returns what all members have, [M], in their places, [P]."""
+        return self.setup.placement.spread(self.setup.placement.filled_up(of_members))
 
     def _keys(self) -> Key:
         seeds = jnp.asarray([member.seed for member in self.setup.members])

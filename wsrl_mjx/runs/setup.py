@@ -12,7 +12,7 @@ from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.runs import plan, pretrained, resumed_data
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.training.recipe import Recipe
-from wsrl_mjx.training.sharding import Placement
+from wsrl_mjx.training.sharding import Devices, Placement
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class RunOptions:
     cache_dir: Path
     resume: bool = False
     pretrained: Path | None = None
-    devices: int = 1
+    devices: Devices = "auto"
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Setup:
 
     Attributes:
         members: every learner of the run, [M].
+        placement: where they are trained.
+        recipe: of all members; a constant in which they differ is [M].
         data: the offline dataset that the settings name.
         identity: of the pretraining; see `pretrained.identity`.
     """
@@ -67,7 +69,7 @@ class Setup:
         else:
             data.check()
         recipe = build.side_by_side(config, env)
-        plan.check_memory(config, env, recipe, data.count, options.devices)
+        plan.check_memory(config, env, recipe, data.count, placement)
         identity = pretrained.identity(config, env, data.identity)
         if not options.resume:
             pretrained.check(options.pretrained, identity)

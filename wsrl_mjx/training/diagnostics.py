@@ -8,6 +8,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 
 from envs.base import Environment, EnvState
 from wsrl_mjx.algos import ensemble, losses
@@ -33,36 +34,43 @@ def judge(sac: SAC, agent: SACState, rows: Transition, key: Key, group: str) -> 
     }
 
 
-def judge_replay(
-    sac: SAC,
-    agent: SACState,
-    buffer: ReplayBuffer,
-    inserted: jax.Array,
-    warmup_rows: jax.Array,
-    key: Key,
-) -> Values:
-    """Returns the same on rows drawn of the replay, and of what was in it at the first update.
+class ReplayRows(struct.PyTreeNode):
+    """Rows drawn from a replay, to judge critics on while the replay goes on changing."""
 
-    NaN where there are none: before the first step, or when the ring has gone over the warmup's rows.
+    current: Transition  # [B] of all that it holds
+    any_current: jax.Array  # [] bool: False before the first step, when the rows mean nothing
+    warmup: Transition  # [B] of what was in it at the first update
+    any_warmup: jax.Array  # [] bool: False when there was none, or the ring has gone over it
+
+
+def draw_replay(buffer: ReplayBuffer, inserted: jax.Array, warmup_rows: jax.Array, key: Key) -> ReplayRows:
+    """Returns rows drawn from a replay.
 
     Args:
-        sac: whose targets are taken.
-        agent: the critics to judge.
         buffer: the replay.
         inserted: [] int32, rows that it was given so far.
         warmup_rows: [] int32, how many of these came before the first update.
-        key: for drawing.
+        key: for drawing, and the key for `judge_replay`.
     """
-    key_replay, key_warmup, key_judge = jax.random.split(key, 3)
-    of_replay = replay.sample(buffer, key_replay, (DRAWN_ROWS,), jnp.maximum(inserted, 1))
+    key_replay, key_warmup, _ = jax.random.split(key, 3)
     count = jnp.clip(warmup_rows, 1, buffer.capacity)
-    of_warmup = replay.gather(buffer.data, jax.random.randint(key_warmup, (DRAWN_ROWS,), 0, count))
     kept = (inserted >= warmup_rows) & (inserted <= buffer.capacity)
-    current = judge(sac, agent, of_replay, key_judge, "replay")
-    first = judge(sac, agent, of_warmup, key_judge, "warmup")
+    return ReplayRows(
+        current=replay.sample(buffer, key_replay, (DRAWN_ROWS,), jnp.maximum(inserted, 1)),
+        any_current=inserted > 0,
+        warmup=replay.gather(buffer.data, jax.random.randint(key_warmup, (DRAWN_ROWS,), 0, count)),
+        any_warmup=kept & (warmup_rows > 0),
+    )
+
+
+def judge_replay(sac: SAC, agent: SACState, rows: ReplayRows, key: Key) -> Values:
+    """Returns `judge` of the rows of a replay, current and of the warmup; NaN where there are none."""
+    _, _, key_judge = jax.random.split(key, 3)
+    current = judge(sac, agent, rows.current, key_judge, "replay")
+    first = judge(sac, agent, rows.warmup, key_judge, "warmup")
     return {
-        **{name: jnp.where(inserted > 0, value, jnp.nan) for name, value in current.items()},
-        **{name: jnp.where(kept & (warmup_rows > 0), value, jnp.nan) for name, value in first.items()},
+        **{name: jnp.where(rows.any_current, value, jnp.nan) for name, value in current.items()},
+        **{name: jnp.where(rows.any_warmup, value, jnp.nan) for name, value in first.items()},
     }
 
 

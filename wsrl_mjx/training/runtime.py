@@ -1,10 +1,13 @@
 """How JAX itself must be set, before a device is touched, and how programs are compiled."""
 
+import contextlib
 import os
 import sys
 from typing import Any
 
 import jax
+
+from wsrl_mjx.training import cores
 
 NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
 # XLA's newer fusions on a CPU nearly double the time of a full-size learner step (docs/performance.md).
@@ -60,17 +63,25 @@ def _written(value: Any) -> str:
 
 
 def prepare_cpu() -> None:
-    """Keeps the CPU backend's dispatch simple; to be called before any array is made.
+    """Sets the CPU backend; to be called before any array is made. Other backends are not concerned.
 
-    Programs there have waited for XLA's threads forever (docs/reliability.md; jax-ml/jax issue 25861 and
-    PyAutoLabs/PyAutoFit issue 1530 report the like, and these two settings against it). The host loop waits
-    for every chunk anyway, and matrix products still use all cores. A flag of the user's own in `XLA_FLAGS`
-    wins. Other backends are not concerned.
+    Every core becomes a device, so that members can be spread over them. A number of devices of the user's
+    own, in `XLA_FLAGS` or `JAX_NUM_CPU_DEVICES`, wins.
+
+    Dispatch is kept simple: programs have waited for XLA's threads forever (docs/reliability.md; jax-ml/jax
+    issue 25861 and PyAutoLabs/PyAutoFit issue 1530 report the like, and these two settings against it). The
+    host loop waits for every chunk anyway, and matrix products still use all cores. A flag of the user's own
+    in `XLA_FLAGS` wins.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_multi_thread_eigen" not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} {NO_PARTITIONS}".strip()
     jax.config.update("jax_cpu_enable_async_dispatch", False)
+    chosen: int = jax.config.jax_num_cpu_devices  # pyright: ignore[reportAttributeAccessIssue]
+    if "xla_force_host_platform_device_count" not in flags and chosen < 0:
+        # Where JAX has its devices already, their number stays.
+        with contextlib.suppress(RuntimeError):
+            jax.config.update("jax_num_cpu_devices", cores.free())
 
 
 def compiled(lowered: jax.stages.Lowered) -> Any:

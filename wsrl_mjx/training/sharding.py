@@ -1,46 +1,117 @@
-"""Where the members of a run live: on one device, or spread evenly over several of this machine.
+"""Where the members of a run live: on one device, or spread over several of this machine.
 
-Members never speak to each other, so spreading them needs no collective operation.
+Members never speak to each other, so spreading them needs no collective operation. Every device computes the
+same number of places; where members cannot be shared out evenly, the places left over repeat the last member,
+and nobody sees them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as Spec
 
 MEMBERS = "members"
 SPREAD, COPIED = Spec(MEMBERS), Spec()
+# An idle device is no help where it would have more members than this, for each of a training device: what
+# goes on beside the training (an evaluation) takes about a third of the training's time.
+MOST_BESIDE = 3
+Devices = int | Literal["auto"]
 
 
 @dataclass(frozen=True)
 class Placement:
-    """One device (no mesh), or a row of them."""
+    """One device (no mesh), or a row of them, for M members on P places."""
 
     mesh: Mesh | None = None
+    spare: int = 0  # places without a member, P - M
 
     @classmethod
-    def over(cls, devices: int, members: int) -> "Placement":
+    def over(cls, devices: Devices, members: int) -> "Placement":
         """Returns the placement of so many members on so many devices.
 
+        No device is taken that would make nothing faster: five members on four devices take three, two
+        members each.
+
+        Args:
+            devices: the most to use; "auto": all of this machine's.
+            members: M.
+
         Raises:
-            ValueError: more devices than there are, or members that cannot be shared out evenly.
+            ValueError: more devices than there are.
         """
-        there = jax.local_device_count()
-        if not 1 <= devices <= there:
-            raise ValueError(f"devices must be from 1 to {there}, which this machine has, got {devices}")
-        if members % devices:
-            raise ValueError(f"devices must divide the number of members ({members}), got {devices}")
-        if devices == 1:
+        there = jax.local_devices()
+        if devices == "auto":
+            devices = len(there)
+        if not 1 <= devices <= len(there):
+            raise ValueError(
+                f"devices must be auto, or from 1 to {len(there)}, which this machine has, got {devices}"
+            )
+        each = -(-members // devices)
+        used = -(-members // each)
+        if used == 1:
             return cls()
-        return cls(Mesh(np.array(jax.local_devices()[:devices]), (MEMBERS,)))
+        return cls(Mesh(np.array(there[:used]), (MEMBERS,)), spare=used * each - members)
+
+    @property
+    def devices(self) -> int:
+        """How many devices have members."""
+        return 1 if self.mesh is None else self.mesh.size
+
+    def places(self, members: int) -> int:
+        """Returns P for M members."""
+        return members + self.spare
+
+    def filled_up(self, tree: Any) -> Any:
+        """Returns arrays [P, ...] of arrays [M, ...]; the places left over repeat the last member."""
+        if not self.spare:
+            return tree
+        repeat = lambda leaf: jnp.concatenate([leaf, jnp.repeat(leaf[-1:], self.spare, axis=0)])
+        return jax.tree.map(repeat, tree)
+
+    def of_members(self, tree: Any) -> Any:
+        """Returns arrays [M, ...] of arrays [P, ...], on the host if places are left over."""
+        if not self.spare:
+            return tree
+        return jax.tree.map(lambda leaf: on_host(leaf)[: -self.spare], tree)
+
+    def shapes_of_members(self, tree: Any) -> Any:
+        """Returns the shapes [M, ...] of arrays [P, ...]."""
+        shape = lambda leaf: jax.ShapeDtypeStruct((leaf.shape[0] - self.spare, *leaf.shape[1:]), leaf.dtype)
+        return jax.tree.map(shape, tree)
+
+    def fitted(self, hyper: Any) -> Any:
+        """Returns hyper-parameters for all places: those in which members differ, [M], are filled up."""
+        return jax.tree.map(lambda leaf: self.filled_up(leaf) if jnp.ndim(leaf) else leaf, hyper)
+
+    def beside(self, members: int) -> "Placement | None":
+        """Returns the same members on the devices of a CPU that have none, for work beside the training.
+
+        None where there are too few of them to keep up with it.
+        """
+        idle = jax.local_devices()[self.devices :]
+        if jax.default_backend() != "cpu" or not idle:
+            return None
+        each = -(-members // len(idle))
+        used = -(-members // each)
+        if each > MOST_BESIDE * self.places(members) // self.devices:
+            return None
+        return Placement(Mesh(np.array(idle[:used]), (MEMBERS,)), spare=used * each - members)
 
     def spread(self, tree: Any) -> Any:
-        """Returns arrays [M, ...] with their members shared out."""
+        """Returns arrays [P, ...] with their places shared out."""
         return self._put(tree, SPREAD)
+
+    def spread_shapes(self, shapes: Any) -> Any:
+        """Returns the shapes [P, ...] of what `spread` returns."""
+        if self.mesh is None:
+            return shapes
+        how = NamedSharding(self.mesh, SPREAD)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=how), shapes)
 
     def copied(self, tree: Any) -> Any:
         """Returns arrays that all members read, on every device."""
@@ -75,6 +146,21 @@ class Placement:
 
     def _put(self, tree: Any, spec: Spec) -> Any:
         return tree if self.mesh is None else jax.device_put(tree, NamedSharding(self.mesh, spec))
+
+
+def on_host(leaf: Any) -> Any:
+    """Returns an array as NumPy has it, from however many devices; typed keys go there and back."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        numbers: Any = np.asarray(jax.random.key_data(leaf))
+        return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
+    return np.asarray(leaf)
+
+
+def copy_on_host(leaf: Any) -> Any:
+    """Returns a copy of an array as `on_host` has it, which may be the array's own memory."""
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(jnp.array(jax.random.key_data(leaf)), impl=jax.random.key_impl(leaf))
+    return np.array(leaf)
 
 
 def _specs(axes: Any) -> Any:

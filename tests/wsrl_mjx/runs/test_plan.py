@@ -143,21 +143,24 @@ def refused(monkeypatch: pytest.MonkeyPatch, there: float, **changes: Any) -> st
     recipe = build.make(config, LINE)
     monkeypatch.setattr(plan, "device_bytes", lambda: there)
     with pytest.raises(ValueError, match="choose") as error:
-        plan.check_memory(config, LINE, recipe, 4000, devices=1)
+        plan.check_memory(config, LINE, recipe, 4000, loop.ONE_DEVICE)
     return str(error.value)
 
 
 def test_what_cannot_fit_is_refused_with_what_could(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"num_seeds": 8, "replay_capacity": 1_000_000}
     said = refused(monkeypatch, 100e6, **sizes)
-    assert said.startswith("num_seeds 8 with replay_capacity 1,000,000 needs ") and "has 100.0 MB" in said
+    assert (
+        said.startswith("num_seeds 8 with replay_capacity 1,000,000 needs ")
+        and "where there are 100.0 MB" in said
+    )
     capacity = int(said.partition("--replay-capacity ")[2].split()[0])
     seeds = int(said.partition("--num-seeds ")[2].split()[0])
     for change in ({"replay_capacity": capacity}, {"num_seeds": seeds}):
         config = replace_flat(
             Config(), {**PRESETS["smoke"], "env": "line", "dataset": "random", **sizes, **change}
         )
-        plan.check_memory(config, LINE, build.make(config, LINE), 4000, devices=1)
+        plan.check_memory(config, LINE, build.make(config, LINE), 4000, loop.ONE_DEVICE)
         parts = plan.memory(config, LINE, build.make(config, LINE), None)
         assert sum(parts.values()) - parts["programs"] < plan.USABLE * 100e6
     assert "smaller dataset_size" in refused(monkeypatch, 1e5)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -152,9 +153,11 @@ def test_the_summary_is_what_the_metrics_say(straight: Watched) -> None:
         assert entry["lowest_after_switch"]["return"] == pytest.approx(lowest)
     assert summary["offline_rows"] == 200 and summary["pretraining_from"] == "this run"
     assert {"data", "pretraining", "warmup", "fine-tuning", "evaluation"} <= summary["seconds"].keys()
-    compiled = {"rollouts of random", "pretraining", "fine-tuning", "evaluation", "held-out data"}
-    compiled |= {"switch", "replay rows", "drift"}
-    assert summary["compile_seconds"].keys() == compiled and summary["online_steps_per_second"] > 0
+    compiled = {"rollouts of random", "pretraining", "evaluation", "held-out data"}
+    compiled |= {"switch", "draw of replay rows", "replay rows", "drift"}
+    ahead = {"fine-tuning", "evaluation"}  # it depends on the machine whether these are waited for
+    assert summary["compile_seconds"].keys() | ahead == compiled | ahead
+    assert summary["online_steps_per_second"] > 0
 
 
 def test_the_data_is_dropped_at_the_switch_and_the_console_says_so(straight: Watched) -> None:
@@ -242,6 +245,57 @@ def test_a_run_that_is_cut_everywhere_is_the_straight_one_bit_for_bit(
     if resumed.last is None:  # the signal came in the last chunk, which was saved
         resumed.last = run.last
     same_run(straight, resumed)
+
+
+def disturbed(run: Watched, phase: str, step: int, how: Callable[[], None]) -> None:
+    """Lets something happen in the middle of one of a run's evaluations."""
+    measure = run.evaluation._measure
+
+    def measured(of_phase: str, of_step: int, *rest: Any) -> Any:
+        if (of_phase, of_step) == (phase, step):
+            how()
+        return measure(of_phase, of_step, *rest)
+
+    run.evaluation._measure = measured
+
+
+IN_EVALUATIONS = [("pretrain", 20), ("online", 0), ("online", 20), ("online", ONLINE)]
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])  # beside the training, and between its chunks
+@pytest.mark.parametrize(("phase", "step"), IN_EVALUATIONS)
+def test_a_signal_in_an_evaluation_loses_nothing(
+    runs: Any, tmp_path: Path, num_seeds: int, phase: str, step: int
+) -> None:
+    options = RunOptions(tmp_path / "run", tmp_path / "cache")
+    stopped = Watched(settings(num_seeds=num_seeds), options)
+    assert stopped.beside._thread is None or num_seeds == 1
+    disturbed(stopped, phase, step, terminate)
+    with signals.listening(stopped.console.say), pytest.raises(signals.StoppedError, match="SIGTERM"):
+        stopped.train()
+    resumed = Watched(settings(num_seeds=num_seeds), replace(options, resume=True))
+    resumed.train()
+    if resumed.last is None:
+        resumed.last = stopped.last
+    same_run(runs(num_seeds), resumed)
+
+
+@pytest.mark.parametrize("num_seeds", [1, 2])
+@pytest.mark.parametrize(("phase", "step"), IN_EVALUATIONS)
+def test_an_evaluation_that_fails_ends_the_run_which_can_be_gone_on_with(
+    runs: Any, tmp_path: Path, num_seeds: int, phase: str, step: int
+) -> None:
+    options = RunOptions(tmp_path / "run", tmp_path / "cache")
+    failing = Watched(settings(num_seeds=num_seeds), options)
+    disturbed(failing, phase, step, power_cut)
+    with pytest.raises(CutOffError):
+        failing.train()
+    rows = read_metrics(tmp_path / "run")
+    assert max((row.step for row in rows if row.phase == phase), default=0) <= step
+    assert not (tmp_path / "run" / "summary.json").exists()
+    resumed = Watched(settings(num_seeds=num_seeds), replace(options, resume=True))
+    resumed.train()
+    same_run(runs(num_seeds), resumed)
 
 
 def test_a_finished_run_can_be_made_longer(runs: Any, tmp_path: Path) -> None:

@@ -111,7 +111,8 @@ def judged(inserted: int, warmup_rows: int, capacity: int = 64) -> dict[str, flo
     buffer = replay.ReplayBuffer(buffer.data.replace(obs=obs, valid=jnp.ones(capacity)))
     sac = SAC.replace(discount=hyper(0.0))
     counts = jnp.asarray(inserted), jnp.asarray(warmup_rows)
-    found = diagnostics.judge_replay(sac, agent(), buffer, *counts, KEY)
+    rows = diagnostics.draw_replay(buffer, *counts, KEY)
+    found = diagnostics.judge_replay(sac, agent(), rows, KEY)
     return {name: float(value) for name, value in found.items()}
 
 
