@@ -5,7 +5,9 @@
 Parts: online (a full-size WSRL step with physics), learner (the same without), hostloop (the same agent
 stepped from Python, with Gymnasium and a NumPy buffer; needs the extra `dev`), laptop (online and hostloop at
 the laptop preset), checkpoint (what saves cost a run of that preset), pretrain (CQL), released (CQL
-with all critics on all sampled actions), sweep (1, 2, 4, ... seeds in one program), env (physics of each
+with all critics on all sampled actions), sweep (1, 2, 4, ... seeds in one program), cores (the same at the
+laptop preset, on one device and on all), peers (one seed and eight beside an agent in plain Flax and Optax
+and our own, both stepped from Python; needs the extra `dev`), env (physics of each
 task), replay (inserts), compile (a new process up to its first online step). Medians in the steady state; run
 it on an idle machine. `all` gives each part a process of its own and leaves out what the file has already, so
 that after a cut the same command goes on.
@@ -40,6 +42,8 @@ Part = Literal[
     "pretrain",
     "released",
     "sweep",
+    "cores",
+    "peers",
     "env",
     "replay",
     "checkpoint",
@@ -94,7 +98,7 @@ def check(command: Command) -> None:
     Raises:
         ValueError: the field, its value and the choices.
     """
-    if command.part in ("hostloop", "laptop", "all") and command.env not in hostloop.GYMNASIUM:
+    if command.part in ("hostloop", "laptop", "peers", "all") and command.env not in hostloop.GYMNASIUM:
         raise ValueError(
             f"env must be one of {', '.join(hostloop.GYMNASIUM)} for {command.part}, got {command.env!r}"
         )

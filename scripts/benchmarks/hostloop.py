@@ -1,6 +1,6 @@
-"""What people do today: the same agent stepped from Python, with Gymnasium and a NumPy buffer."""
+"""What people do today: an agent stepped from Python, with Gymnasium and a NumPy buffer."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import gymnasium
 import jax
@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import envs
-from benchmarks import flops
+from benchmarks import flops, plain
 from benchmarks.timing import per_step, timed_calls
 from wsrl_mjx.config import build
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.training import runtime
-from wsrl_mjx.training.steps import Online
 from wsrl_mjx.types import Transition
 
 GYMNASIUM = {
@@ -24,15 +23,85 @@ GYMNASIUM = {
 }
 
 
-def online(config: Config, steps: int, repeats: int) -> dict[str, Any]:
+class Learner(Protocol):
+    """What learns in the loop."""
+
+    def begin(self, obs_size: int, action_size: int) -> Any:
+        """Returns a fresh agent."""
+        ...
+
+    def act(self, agent: Any, obs: jax.Array, key: jax.Array) -> jax.Array:
+        """Returns an action [A] for an observation [O]."""
+        ...
+
+    def learn(self, agent: Any, batches: Transition, key: jax.Array) -> Any:
+        """Returns the agent after a step's updates, one of the critics on each of `batches` [C, B]."""
+        ...
+
+
+class Ours:
+    """The agent of this project."""
+
+    def __init__(self, config: Config) -> None:
+        recipe = build.make(config, envs.make(config.env))
+        self._recipe, self._phase = recipe, recipe.online
+        self._act = jax.jit(lambda agent, obs, key: self._phase.algorithm.act(agent, obs, key, explore=True))
+        self._learn: Any = None
+
+    def begin(self, obs_size: int, action_size: int) -> Any:
+        """Returns a fresh agent."""
+        del obs_size, action_size
+        agent = self._recipe.begin_all(jax.random.split(jax.random.key(0), 1)).agent.sac
+        return jax.tree.map(lambda leaf: leaf[0], agent)
+
+    def act(self, agent: Any, obs: jax.Array, key: jax.Array) -> jax.Array:
+        """Returns a sampled action."""
+        return self._act(agent, obs, key)
+
+    def learn(self, agent: Any, batches: Transition, key: jax.Array) -> Any:
+        """Makes a step's updates in one call."""
+        each = self._phase.critics_per_actor
+        rounds = jax.tree.map(lambda leaf: leaf.reshape(-1, each, *leaf.shape[1:]), batches)
+        if self._learn is None:
+            lowered = jax.jit(self._phase.learn, donate_argnums=0).lower(agent, rounds, key)
+            self._learn = runtime.compiled(lowered)
+        return self._learn(agent, rounds, key)[0]
+
+
+class Plain:
+    """An agent in plain Flax and Optax."""
+
+    def __init__(self, config: Config) -> None:
+        self._constants = plain.Constants(config.agent, config.updates_per_step)
+
+    def begin(self, obs_size: int, action_size: int) -> Any:
+        """Returns a fresh agent."""
+        return plain.create(self._constants.settings, obs_size, action_size, jax.random.key(0))
+
+    def act(self, agent: Any, obs: jax.Array, key: jax.Array) -> jax.Array:
+        """Returns a sampled action."""
+        return plain.act(agent, obs, key)
+
+    def learn(self, agent: Any, batches: Transition, key: jax.Array) -> Any:
+        """Makes a step's updates in one call."""
+        return plain.update(agent, batches, key, self._constants)[0]
+
+
+def online(config: Config, steps: int, repeats: int, learner: Learner | None = None) -> dict[str, Any]:
     """Returns the time of one online step: act, simulate, store, sample, update; with a full buffer.
+
+    Args:
+        config: sizes and constants.
+        steps: of one timed call.
+        repeats: calls.
+        learner: what learns; None for this project's own agent.
 
     Raises:
         ValueError: a task that Gymnasium does not have.
     """
     if config.env not in GYMNASIUM:
         raise ValueError(f"env of hostloop must be one of {', '.join(GYMNASIUM)}, got {config.env!r}")
-    loop = HostLoop(config, steps)
+    loop = HostLoop(config, steps, learner or Ours(config))
     taken = per_step(timed_calls(loop.advance, loop.agent, repeats), steps)
     return taken | {"flop_rate": flops.online_step(config, *loop.sizes) * taken["per_second"]}
 
@@ -40,34 +109,26 @@ def online(config: Config, steps: int, repeats: int) -> dict[str, Any]:
 class HostLoop:
     """An environment, a buffer and a learner that Python holds together; `advance` takes so many steps."""
 
-    def __init__(self, config: Config, steps: int) -> None:
-        self.steps, self.random = steps, np.random.default_rng(0)
+    def __init__(self, config: Config, steps: int, learner: Learner) -> None:
+        self.steps, self.learner, self.random = steps, learner, np.random.default_rng(0)
         task = envs.make(config.env)
-        recipe = build.make(config, task)
-        self.phase: Online = recipe.online
         self.sizes = task.obs_size, task.action_size
+        self.shape = config.updates_per_step, config.online.batch_size
         self.env = gymnasium.make(GYMNASIUM[config.env], **_cut(config.env))
         self.obs, _ = self.env.reset(seed=0)
         self.buffer = _full_buffer(config.online.replay_capacity, *self.sizes, self.random)
-        self.agent = recipe.begin_all(jax.random.split(jax.random.key(0), 1)).agent.sac
-        self.agent = jax.tree.map(lambda leaf: leaf[0], self.agent)
+        self.agent = learner.begin(*self.sizes)
         self.key, self.cursor = jax.random.key(1), 0
-        self._act = jax.jit(lambda agent, obs, key: self.phase.algorithm.act(agent, obs, key, explore=True))
-        self._learn: Any = None
 
     def advance(self, agent: Any) -> Any:
         """Takes the steps of one timed call, and returns the agent after them."""
         for _ in range(self.steps):
             self.key, key_act, key_learn = jax.random.split(self.key, 3)
-            action = np.asarray(self._act(agent, jnp.asarray(self.obs, jnp.float32), key_act))
+            action = np.asarray(self.learner.act(agent, jnp.asarray(self.obs, jnp.float32), key_act))
             after, reward, terminated, truncated, _ = self.env.step(action)
             self._store(action, after, reward, terminated, truncated)
             self.obs = self.env.reset()[0] if terminated or truncated else after
-            batches = self._sample()
-            if self._learn is None:
-                lowered = jax.jit(self.phase.learn, donate_argnums=0).lower(agent, batches, key_learn)
-                self._learn = runtime.compiled(lowered)
-            agent, _ = self._learn(agent, batches, key_learn)
+            agent = self.learner.learn(agent, self._sample(), key_learn)
         return agent
 
     def _store(self, action: Any, after: Any, reward: Any, terminated: bool, truncated: bool) -> None:
@@ -77,9 +138,8 @@ class HostLoop:
         self.cursor = (self.cursor + 1) % len(self.buffer[0])
 
     def _sample(self) -> Transition:
-        phase = self.phase
-        shape = (phase.updates // phase.critics_per_actor, phase.critics_per_actor, phase.batch_size)
-        index = self.random.integers(len(self.buffer[0]), size=shape)
+        """Returns the rows of a step's critic updates, [C, B]."""
+        index = self.random.integers(len(self.buffer[0]), size=self.shape)
         return Transition(*(jnp.asarray(column[index]) for column in self.buffer))
 
 

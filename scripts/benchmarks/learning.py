@@ -15,6 +15,7 @@ from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.training import loop, runtime
 from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.training.sharding import Devices, Placement
 from wsrl_mjx.types import Clock, TrainState, Transition
 
 
@@ -41,8 +42,16 @@ class Still:
         return state.replace(steps=state.steps + 1, reward=jnp.sum(action))
 
 
-def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool = True) -> dict[str, Any]:
+def online(
+    config: Config,
+    seeds: int,
+    chunk: int,
+    repeats: int,
+    physics: bool = True,
+    devices: Devices = 1,
+) -> dict[str, Any]:
     """Returns the time of one online step of all seeds, updates included, with a full replay buffer."""
+    placement = Placement.over(devices, seeds)
     world = envs.make(config.env)
     env: Environment = world if physics else Still(world.obs_size, world.action_size)
     recipe = build.make(config, env)
@@ -50,7 +59,9 @@ def online(config: Config, seeds: int, chunk: int, repeats: int, physics: bool =
     state = jax.jit(jax.vmap(lambda begun: filled(recipe, begun)))(begun)
     clock = Clock.zero().replace(env_steps=jnp.asarray(config.online.replay_capacity, jnp.int32))
     work = seeds * flops.online_step(config, env.obs_size, env.action_size)
-    return _time(recipe.online, recipe.shared, state, clock, chunk, repeats, work) | {"seeds": seeds}
+    state, clock = placement.spread(placement.filled_up(state)), placement.copied(clock)
+    taken = _time(recipe.online, recipe.shared, state, clock, chunk, repeats, work, placement)
+    return taken | {"seeds": seeds, "devices": placement.devices}
 
 
 def pretraining(config: Config, seeds: int, chunk: int, repeats: int) -> dict[str, Any]:
@@ -85,12 +96,21 @@ def _random_rows(row: Transition, count: int, key: jax.Array) -> Transition:
 
 
 def _time(
-    phase: Any, shared: Any, state: TrainState, clock: Clock, chunk: int, repeats: int, work: int
+    phase: Any,
+    shared: Any,
+    state: TrainState,
+    clock: Clock,
+    chunk: int,
+    repeats: int,
+    work: int,
+    placement: Placement = loop.ONE_DEVICE,
 ) -> dict[str, Any]:
-    program = runtime.compiled(loop.make_chunk(chunk).lower(phase, shared, state, clock))
+    # A run's program makes chunks of any length; here one is all.
+    once = placement.copied(jnp.ones((), jnp.int32))
+    program = runtime.compiled(loop.make_chunk(chunk, placement).lower(phase, shared, state, clock, once))
 
     def advance(carry: tuple[TrainState, Clock]) -> tuple[TrainState, Clock]:
-        return program(phase, shared, *carry)[:2]
+        return program(phase, shared, *carry, once)[:2]
 
     taken = per_step(timed_calls(advance, (state, clock), repeats), chunk)
     return taken | {"flop": work, "flop_rate": work * taken["per_second"]}

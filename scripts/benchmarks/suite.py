@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import hostloop, learning, ring, saving, startup, worlds
+import jax
+
+from benchmarks import hostloop, learning, peers, ring, saving, startup, worlds
 from benchmarks.timing import matmul_rates
+from wsrl_mjx.analysis.text import counted
 from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.console import Console
@@ -29,6 +32,7 @@ NEED_PEAK = (
     "pretrain",
     "released",
     "sweep",
+    "cores",
 )  # a share of the matmul rate
 
 
@@ -50,9 +54,10 @@ class Sizes:
     members: tuple[int, ...] = (1, 2, 4, 8)  # seeds in the sweep
     # A CPU copies a member's buffer once a chunk; in chunks as short as these a large one would count.
     sweep_capacity: int = 100_000
+    small_chunk: int = 100  # steps of one timed call at the small preset
 
 
-TINY = Sizes("smoke", "smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2), 6000)
+TINY = Sizes("smoke", "smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2), 6000, 2)
 # A call should last about a second: an accelerator needs more steps for that, and has room for more members.
 ACCELERATOR = Sizes(chunk=500, env_batches=(1, 32, 1024), members=(1, 2, 4, 8, 16, 32))
 
@@ -80,6 +85,8 @@ class Suite:
             "sweep": self._sweep,
             "pretrain": lambda: self._training("CQL update", self._pretraining(self.config), self.config),
             "released": self._released,
+            "cores": self._cores,
+            "peers": self._peers,
             "env": lambda: self._env(task),
             "replay": self._replay,
             "compile": self._compile,
@@ -135,6 +142,40 @@ class Suite:
                 f"{seeds} seeds in one program: {taken['milliseconds']:.3g} ms, {cost:.2f} times one seed, "
                 f"{results[-1]['seed_steps_per_second']:,.1f} seed-steps/s"
             )
+        return results
+
+    def _cores(self) -> list[dict[str, Any]]:
+        """Measures seeds of the small preset on one device, and spread over all."""
+        results: list[dict[str, Any]] = []
+        config = replace_flat(self.small, {"replay_capacity": self.sizes.sweep_capacity})
+        for devices in dict.fromkeys((1, jax.local_device_count())):
+            for seeds in self.sizes.members:
+                taken = learning.online(
+                    config, seeds, self.sizes.small_chunk, self.sizes.repeats, devices=devices
+                )
+                results.append(taken)
+                cost = taken["milliseconds"] / results[0]["milliseconds"]
+                self.console.say(
+                    f"{counted(seeds, 'seed')} on {counted(taken['devices'], 'device')}, preset "
+                    f"{config.preset}: {taken['milliseconds']:.3g} ms, {cost:.2f} times one seed on one"
+                )
+        return results
+
+    def _peers(self) -> list[dict[str, Any]]:
+        results: list[dict[str, Any]] = []
+        sizes, members = self.sizes, (1, self.sizes.members[-1])
+        for preset, steps in ((self.small, sizes.small_chunk), (self.config, sizes.chunk)):
+            config = replace_flat(preset, {"replay_capacity": sizes.sweep_capacity})
+            results += peers.compare(config, members, steps, sizes.repeats)
+        for entry in results:
+            ours, seeds = entry["ours"], entry["seeds"]
+            self.console.say(
+                f"{counted(seeds, 'seed')}, preset {entry['preset']}: ours {ours['milliseconds']:.3g} ms on "
+                f"{counted(ours['devices'], 'device')}"
+            )
+            for name, ratio in entry["ratios"].items():
+                taken = seeds * entry[name]["milliseconds"]
+                self.console.say(f"  {peers.NAMES[name]}: {taken:.3g} ms, {ratio:.2f} times ours")
         return results
 
     def _env(self, task: str) -> list[dict[str, Any]]:

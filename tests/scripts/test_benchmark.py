@@ -70,7 +70,18 @@ def test_parts_are_added_to_one_file(measured: Path) -> None:
 @pytest.mark.slow
 def test_all_measures_what_the_file_lacks(measured: Path, capfd: pytest.CaptureFixture[str]) -> None:
     found = json.loads(measured.read_text())
-    for name in ("online", "laptop", "pretrain", "released", "checkpoint", "compile", "env/ant"):
+    others = (
+        "online",
+        "laptop",
+        "pretrain",
+        "released",
+        "cores",
+        "peers",
+        "checkpoint",
+        "compile",
+        "env/ant",
+    )
+    for name in others:
         found["parts"][name] = {"numbers": name}
     measured.write_text(json.dumps(found))
     benchmark.main(["all", *HOW, "--tasks", "ant", "--out", str(measured)])

@@ -221,6 +221,27 @@ def test_methods_from_scratch_and_with_data() -> None:
     assert goes_on.state.buffer.data.mc_return.shape == (2, 24)
 
 
+def test_seeds_over_two_devices_are_those_of_one() -> None:
+    """Three seeds are on two devices with a place left over, of which nothing is seen."""
+
+    def trained(devices: int) -> wsrl.Trained:
+        rates = SAC.replace(critic_lr=jnp.asarray([1e-3, 3e-4, 1e-4]))  # a constant of each seed's own
+        algorithm = CALQL.replace(base=tiny.cql(sac=rates))
+        few = {"batch_size": 4, "report_every": 10, "devices": devices}
+        begun = wsrl.pretrain(algorithm, data(), keys(3), steps=20, **few)
+        return wsrl.finetune(rates, LINE, begun, steps=30, warmup_steps=20, eval_episodes=2, **few)
+
+    one, two = trained(1), trained(2)
+    assert two.num_seeds == 3 and two.returns[30].shape == (3,)
+    for ours, theirs in zip(jax.tree.leaves(two.state), jax.tree.leaves(one.state), strict=True):
+        assert ours.devices() == theirs.devices()
+        np.testing.assert_allclose(host(ours), host(theirs), rtol=1e-3, atol=1e-4)
+    metrics = two.reports[-1].metrics["critic/loss"]
+    np.testing.assert_allclose(metrics, one.reports[-1].metrics["critic/loss"], rtol=1e-3)
+    assert metrics.shape == (3,)
+    assert numbers(two.policy(2)(jnp.zeros(1)))[0].shape == (1,)
+
+
 def test_it_is_one_compiled_loop() -> None:
     env, few = probe(CountsTraces), {"steps": 40, "warmup_steps": 20, "batch_size": 4, "eval_every": 0}
     wsrl.finetune(SAC, env, start(), report_every=10, **few)
@@ -288,10 +309,23 @@ def test_it_gives_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.Monke
     train, _ = held_out.split(whole.rows, config.data.dataset_seed)
     offline, online = build.make_offline(config, LINE), build.make_online(config, LINE)
     pretrained = wsrl.pretrain(
-        offline, wsrl.Dataset(train, whole.card), run._keys(), steps=OFFLINE, batch_size=8, report_every=10
+        offline,
+        wsrl.Dataset(train, whole.card),
+        run._keys(),
+        steps=OFFLINE,
+        batch_size=8,
+        report_every=10,
+        devices=1,
     )
     result = wsrl.finetune(
-        online, LINE, pretrained, steps=ONLINE, warmup_steps=WARMUP, batch_size=4, replay_capacity=32
+        online,
+        LINE,
+        pretrained,
+        steps=ONLINE,
+        warmup_steps=WARMUP,
+        batch_size=4,
+        replay_capacity=32,
+        devices=1,
     )
     assert run.last is not None
     for ours, theirs in zip(numbers(run.last[0]), numbers(result.state), strict=True):

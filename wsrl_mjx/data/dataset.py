@@ -22,6 +22,7 @@ from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.data import digests, files, rollout, trajectories
 from wsrl_mjx.data.returns_to_go import monte_carlo_returns
 from wsrl_mjx.data.rollout import Controller, RewardTransform
+from wsrl_mjx.data.spread_envs import SpreadEnvs
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.types import JUST_IN_TIME, Compiler, Key, Transition
 
@@ -64,6 +65,7 @@ def collect(
     steps = -(-size // num_envs)
     chunk_steps = min(steps, 500)
     identity = RewardTransform(hyper(1.0), hyper(0.0))
+    envs = SpreadEnvs(env, num_envs)
 
     @jax.jit
     def chunk(carry: tuple[EnvState, Any], key: jax.Array):
@@ -72,14 +74,14 @@ def collect(
             key_memory, key_act = jax.random.split(key)
             memory = controller.recall(memory, state, key_memory)
             act = lambda obs, k: controller.act(memory, obs, k)
-            state, rows, _ = rollout.act_and_step(env, act, state, key_act, identity)
+            state, rows, _ = rollout.act_and_step(env, act, state, key_act, identity, envs.step)
             return (state, memory), rows
 
         return jax.lax.scan(body, carry, jax.random.split(key, chunk_steps))
 
     key_reset, key_memory, key_run = jax.random.split(keys.of(seed, Purpose.DATA), 3)
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
-    carry = (state, controller.begin(key_memory, num_envs))
+    carry = envs.placed((state, controller.begin(key_memory, num_envs)))
     program = compiler.compiled(name, chunk, carry, key_run)
     parts = []
     for index in range(-(-steps // chunk_steps)):

@@ -71,11 +71,25 @@ def reset(env: Environment, key: Key, num_envs: int) -> EnvState:
 
 
 def act_and_step(
-    env: Environment, act: Act, state: EnvState, key: Key, transform: RewardTransform
+    env: Environment,
+    act: Act,
+    state: EnvState,
+    key: Key,
+    transform: RewardTransform,
+    step_all: Callable[[EnvState, jax.Array], EnvState] | None = None,
 ) -> tuple[EnvState, Transition, Metrics]:
-    """Takes one step in every environment, and returns what happened as rows for a buffer, [N]."""
+    """Takes one step in every environment, and returns what happened as rows for a buffer, [N].
+
+    Args:
+        env: the world.
+        act: who acts.
+        state: of the environments, [N].
+        key: for the actions.
+        transform: to the learner's reward.
+        step_all: steps all of them; None for all side by side.
+    """
     action = jnp.clip(act(state.obs, key), -ACTION_LIMIT, ACTION_LIMIT)
-    stepped = jax.vmap(env.step)(state, action)
+    stepped = (step_all or jax.vmap(env.step))(state, action)
     return stepped, transition(state, action, stepped, transform), step_metrics(stepped)
 
 

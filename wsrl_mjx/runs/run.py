@@ -3,7 +3,7 @@
 What touches clock, disk and console begins here. What is computed is in `wsrl_mjx.training`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from typing import Any
@@ -14,7 +14,6 @@ import numpy as np
 
 from wsrl_mjx import keys
 from wsrl_mjx.analysis.metrics import Row
-from wsrl_mjx.config import schedules
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import held_out
 from wsrl_mjx.keys import Purpose
@@ -28,8 +27,9 @@ from wsrl_mjx.runs.programs import Programs, ProgramsBeside, ProgramsOfRun
 from wsrl_mjx.runs.resumption import Resumption, Saved
 from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.runs.setup import RunOptions, Setup, open_folder, settings_of
-from wsrl_mjx.training import loop, non_finite
-from wsrl_mjx.training.loop import Advanced, Chunk
+from wsrl_mjx.runs.training_programs import TrainingPrograms
+from wsrl_mjx.training import non_finite
+from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.schedule import Schedule
 from wsrl_mjx.types import Clock, Key, TrainState, Transition
@@ -59,7 +59,7 @@ class Run:
         measuring = self.programs if idle is None else ProgramsBeside(programs, config)
         self.evaluation = Evaluation(self.setup, idle or placement, self.programs, measuring)
         self.beside = Beside(threaded=idle is not None)
-        self.pretraining, self.online = schedules.of_pretraining(config), schedules.of_online(config)
+        self.training = TrainingPrograms(self.setup, self.recipe, self.programs)
 
     @property
     def config(self) -> Config:
@@ -103,7 +103,7 @@ class Run:
             clock, step = self.setup.placement.copied(Clock.zero()), 0
             self._evaluate("online", 0, state)
             signals.check()  # a signal need not wait for the next program
-        if step < self.online.last:
+        if step < self.training.online.last:
             assert state is not None  # a checkpoint of this phase has it, and the switch gives it
             self._fine_tune(state, clock, step)
         else:
@@ -130,11 +130,11 @@ class Run:
         return saved.phase, saved.step, self._spread(saved.state), placement.copied(saved.clock)
 
     def _is_finished(self, saved: Saved | None) -> bool:
-        return saved is not None and (saved.phase, saved.step) == ("online", self.online.last)
+        return saved is not None and (saved.phase, saved.step) == ("online", self.training.online.last)
 
     def _pretrain(self, state: TrainState | None, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
-        schedule = self.pretraining
+        schedule = self.training.pretraining
         if state is None:
             # Never in the middle: the rows of the steps that are done are in metrics.csv already.
             found = self._find_pretrained() if schedule.last else None
@@ -143,7 +143,7 @@ class Run:
             state = self._begin()
         if step < schedule.last:
             data, phase = self._load_data(), self.recipe.pretrain
-            chunks = self._chunks("pretraining", phase, data, state, clock, step, schedule)
+            chunks = self.training.chunks("pretraining", phase, data, state, clock, step, schedule)
             with self.console.progress("pretraining", schedule.last, step, "gradient steps") as progress:
                 for done in chunks:
                     state, clock = done.state, done.clock
@@ -161,8 +161,8 @@ class Run:
         """Returns all members before pretraining; meanwhile the data is rolled out."""
         with ThreadPoolExecutor(1) as aside:  # fresh networks are many small programs
             begun = aside.submit(lambda: self.setup.recipe.begin_all(self._keys()))
-            if self.pretraining.last:
-                self._compile_ahead()
+            if self.training.pretraining.last:
+                self.training.compile_ahead(self.evaluation)
                 self._load_data()
         return self._spread(begun.result())
 
@@ -179,10 +179,10 @@ class Run:
 
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
         """Runs warmup and fine-tuning, one compiled program, to the end."""
-        schedule, phase, shared = self.online, self.recipe.online, self.recipe.shared
+        schedule, phase, shared = self.training.online, self.recipe.online, self.recipe.shared
         if self.config.keeps_data:
             shared = shared.replace(data=self._load_data())
-        chunks = self._chunks("fine-tuning", phase, shared, state, clock, step, schedule)
+        chunks = self.training.chunks("fine-tuning", phase, shared, state, clock, step, schedule)
         with self.console.progress("warmup", schedule.last, step, "env steps") as progress:
             for done in chunks:
                 name = "warmup" if done.step <= self.config.first_update else "fine-tuning"
@@ -192,42 +192,6 @@ class Run:
                 self._end_chunk("online", schedule, done)
                 progress.advance_to(done.step, name)
             self._settle()
-
-    def _chunks(
-        self,
-        name: str,
-        phase: Any,
-        shared: Any,
-        state: TrainState,
-        clock: Clock,
-        first: int,
-        schedule: Schedule,
-    ) -> Iterator[Advanced]:
-        """Returns what yields after every chunk of a phase, to its end; its program is compiled by then."""
-        length, ends = schedule.stride(first), schedule.ends_after(first)
-        chunk = self._chunk(schedule, length)
-        arguments = phase, shared, state, clock, jnp.ones((), jnp.int32)
-        program = self.programs.compiled(name, chunk, *arguments, length=length)
-        signals.check()
-        return loop.advance(program, length, lambda _: phase, shared, state, clock, first, ends)
-
-    def _chunk(self, schedule: Schedule, length: int) -> Chunk:
-        """Returns the chunk, not compiled yet, of so many steps of a phase."""
-        steps_each = self.config.online.num_envs if schedule is self.online else 1
-        return loop.make_chunk(length // steps_each, self.setup.placement)
-
-    def _compile_ahead(self) -> None:
-        """Begins to compile what is needed after the pretraining."""
-        places = self.setup.placement.places(len(self.setup.members))
-        if not self.config.keeps_data:  # whose size is not known yet
-            length, placement = self.online.stride(), self.setup.placement
-            state = placement.spread_shapes(self.recipe.shapes("online", places))
-            clock, once = placement.copied(Clock.zero()), jnp.ones((), jnp.int32)
-            arguments = self.recipe.online, self.recipe.shared, state, clock, once
-            self.programs.ahead("fine-tuning", self._chunk(self.online, length), *arguments, length=length)
-        begun = self.setup.recipe.shapes("pretrain", len(self.setup.members))
-        agent = jax.eval_shape(self.recipe.pretrain.algorithm.hand_over, begun.agent)
-        self.programs.ahead("evaluation", *self.evaluation.playing(agent))
 
     # -- data and pretraining -----------------------------------------------------------------------------
 

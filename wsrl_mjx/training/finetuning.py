@@ -1,7 +1,6 @@
 """`finetune`: WSRL's second half for people who write Python: a warmup, and no offline data."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -21,6 +20,7 @@ from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
 from wsrl_mjx.training.schedule import EARLY_EVALUATIONS, Schedule
+from wsrl_mjx.training.sharding import Devices, Placement
 from wsrl_mjx.training.steps import Online, OnlineShared, Pretrain
 from wsrl_mjx.types import Clock, Key, Params, TrainState, Transition
 
@@ -47,6 +47,7 @@ def finetune(
     eval_episodes: int = 20,
     report_every: int = 1000,
     callback: Callback = ignore,
+    devices: Devices = "auto",
 ) -> Trained:
     """Fine-tunes pretrained agents online without the offline data (WSRL, Zhou et al. 2024, section 5).
 
@@ -69,6 +70,7 @@ def finetune(
         eval_episodes: deterministic episodes of an evaluation.
         report_every: environment steps between reports.
         callback: called with every `Report`.
+        devices: the most devices of this machine to spread the seeds over; a CPU's are its cores.
 
     Raises:
         ValueError: a number that cannot work, or an environment of other sizes than the agents'.
@@ -78,31 +80,36 @@ def finetune(
     online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
     first, capacity = _first_update(online, steps, warmup_steps), _capacity(online, steps, replay_capacity)
     schedule = _schedule(steps, eval_every, report_every).in_whole(num_envs)
-    report = _Reporter(_evaluation(env, algorithm, eval_episodes), start.state.key, schedule, callback)
+    placement = Placement.over(devices, start.num_seeds)
+    played = _Evaluation(env, algorithm, eval_episodes, start.state.key, placement)
+    report = _Reporter(played, schedule, callback)
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
-    state, clock = _switched(start, online, shared, hand_over, capacity), Clock.zero()
-    shared = _with_data(shared, retain, algorithm)
+    state = _switched(start, online, shared, hand_over, capacity)
+    state, clock = placement.spread(placement.filled_up(state)), placement.copied(Clock.zero())
+    shared, online = _with_data(shared, retain, algorithm, placement), placement.fitted(online)
     report("warmup", Advanced(0, state, clock, {}, 0.0))
     length = schedule.stride()
-    chunk = loop.compiled_chunk(length // num_envs, online, shared, state, clock)
+    chunk = loop.compiled_chunk(length // num_envs, online, shared, state, clock, placement)
     for done in loop.advance(chunk, length, lambda _: online, shared, state, clock, 0, schedule.ends):
-        report("warmup" if done.step <= first else "fine-tuning", done)
+        phase = "warmup" if done.step <= first else "fine-tuning"
+        report(phase, done._replace(metrics=placement.of_members(done.metrics)))
         state = done.state
+    state = placement.gathered(state)
     return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
 
 
 class _Reporter:
     """Evaluates where that is due, and keeps and passes on every report."""
 
-    def __init__(self, play: Callable[..., jax.Array], keys: Key, schedule: Schedule, tell: Callback) -> None:
-        self._play, self._keys, self._schedule, self._tell = play, jnp.copy(keys), schedule, tell
+    def __init__(self, evaluation: "_Evaluation", schedule: Schedule, tell: Callback) -> None:
+        self._evaluation, self._schedule, self._tell = evaluation, schedule, tell
         self.reports: list[Report] = []
 
     def __call__(self, phase: str, done: Advanced) -> None:
         due = done.step in self._schedule.evaluations
         if done.step == 0 and not due:
             return
-        returns = np.asarray(self._play(done.state.agent, self._keys, done.step)) if due else None
+        returns = self._evaluation.returns(done.state.agent, done.step) if due else None
         last = self._schedule.last
         self.reports.append(Report(phase, done.step, last, done.metrics, returns, done.seconds))
         self._tell(self.reports[-1])
@@ -116,23 +123,27 @@ def _schedule(steps: int, eval_every: int, report_every: int) -> Schedule:
     return Schedule.of(steps, report_every, points)
 
 
-def _evaluation(
-    env: Environment, algorithm: Algorithm, episodes: int
-) -> Callable[[Any, Key, int], jax.Array]:
-    """Returns what plays deterministic episodes of all agents and returns their mean returns, [S]."""
-    check_positive(eval_episodes=episodes)
+class _Evaluation:
+    """Plays deterministic episodes of all agents, with keys that the training does not draw from."""
 
-    @jax.jit
-    def play(agents: Any, keys: Key, step: int) -> jax.Array:
-        def one(agent: Any, key: Key) -> jax.Array:
+    def __init__(
+        self, env: Environment, algorithm: Algorithm, episodes: int, keys: Key, placement: Placement
+    ) -> None:
+        check_positive(eval_episodes=episodes)
+
+        def one(agent: Any, key: Key, step: int) -> jax.Array:
             params = algorithm.hand_over(agent).actor.params
             act = lambda obs, _: algorithm.policy(params, obs).mode()
             own = jax.random.fold_in(jax.random.fold_in(key, EVALUATION), step)
             return jnp.mean(rollout.evaluate(env, act, own, episodes).returns)
 
-        return jax.vmap(one)(agents, keys)
+        self._play = jax.jit(placement.over_members(one, (0, 0, None)))
+        self._keys = placement.spread(placement.filled_up(jnp.copy(keys)))
+        self._placement = placement
 
-    return play
+    def returns(self, agents: Any, step: int) -> np.ndarray:
+        """Returns the mean return of every agent, [S]."""
+        return self._placement.of_members(np.asarray(self._play(agents, self._keys, step)))
 
 
 def _switched(
@@ -144,13 +155,16 @@ def _switched(
 
 
 def _with_data(
-    shared: OnlineShared, retain: tuple[Dataset, float] | None, algorithm: Algorithm
+    shared: OnlineShared,
+    retain: tuple[Dataset, float] | None,
+    algorithm: Algorithm,
+    placement: Placement,
 ) -> OnlineShared:
     """Returns what the online phase reads, with the offline rows where some are retained."""
     if retain is None:
         return shared
     rows = dataset.to_device(retain[0].rows, shared.reward_transform, float(algorithm.discount))
-    return shared.replace(data=rows)
+    return shared.replace(data=placement.copied(rows))
 
 
 def _phase(

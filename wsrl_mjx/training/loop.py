@@ -127,7 +127,14 @@ def advance(
         done = end
 
 
-def compiled_chunk(length: int, phase: Phase, shared: Any, state: TrainState, clock: Clock) -> Chunk:
+def compiled_chunk(
+    length: int,
+    phase: Phase,
+    shared: Any,
+    state: TrainState,
+    clock: Clock,
+    placement: Placement = ONE_DEVICE,
+) -> Chunk:
     """Returns the chunk of so many steps for `advance`, compiled.
 
     Args:
@@ -136,10 +143,11 @@ def compiled_chunk(length: int, phase: Phase, shared: Any, state: TrainState, cl
         shared: what it reads.
         state: of all members, [M], or its shapes.
         clock: that goes with it.
+        placement: where the members are.
     """
-    shapes = jax.eval_shape(lambda: (state, clock))
-    chunk: Any = make_chunk(length)
-    return runtime.compiled(chunk.lower(phase, shared, *shapes, jnp.ones((), jnp.int32)))
+    shapes = placement.spread_shapes(jax.eval_shape(lambda: state))
+    chunk: Any = make_chunk(length, placement)
+    return runtime.compiled(chunk.lower(phase, shared, shapes, clock, jnp.ones((), jnp.int32)))
 
 
 def means(averages: Metrics) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ from wsrl_mjx.data.rollout import RewardTransform
 from wsrl_mjx.training import loop, recipe
 from wsrl_mjx.training.reports import Callback, Report, Trained, check_positive, ignore
 from wsrl_mjx.training.schedule import Schedule
+from wsrl_mjx.training.sharding import Devices, Placement
 from wsrl_mjx.training.steps import Pretrain
 from wsrl_mjx.types import Clock, Key, Transition
 
@@ -26,6 +27,7 @@ def pretrain(
     reward_bias: float = 0.0,
     report_every: int = 1000,
     callback: Callback = ignore,
+    devices: Devices = "auto",
 ) -> Trained:
     """Trains actors and critics on offline data alone, all seeds on the same rows.
 
@@ -39,6 +41,7 @@ def pretrain(
         reward_bias: see there.
         report_every: gradient steps between reports.
         callback: called with every `Report`.
+        devices: the most devices of this machine to spread the seeds over; a CPU's are its cores.
 
     Raises:
         ValueError: a number or keys that cannot work.
@@ -48,17 +51,22 @@ def pretrain(
         raise ValueError(f"algorithm must be one that learns from data alone, got {algorithm.name}")
     (obs_size,), (action_size,) = (data.rows[name].shape[1:] for name in ("obs", "action"))
     begun = _begin(algorithm, obs_size, action_size, keys, reward_scale, reward_bias)
-    phase, state, clock = Pretrain(algorithm, batch_size), begun.state, Clock.zero()
-    rows = dataset.to_device(data.rows, begun.reward, float(algorithm.discount))
+    placement = Placement.over(devices, begun.num_seeds)
+    phase = placement.fitted(Pretrain(algorithm, batch_size))
+    state = placement.spread(placement.filled_up(begun.state))
+    clock = placement.copied(Clock.zero())
+    rows = placement.copied(dataset.to_device(data.rows, begun.reward, float(algorithm.discount)))
     schedule = Schedule.of(steps, report_every)
     length = schedule.stride()
-    chunk = loop.compiled_chunk(length, phase, rows, state, clock)
+    chunk = loop.compiled_chunk(length, phase, rows, state, clock, placement)
     reports: list[Report] = []
     for done in loop.advance(chunk, length, lambda _: phase, rows, state, clock, 0, schedule.ends):
-        reports.append(Report("pretraining", done.step, steps, done.metrics, None, done.seconds))
+        metrics = placement.of_members(done.metrics)
+        reports.append(Report("pretraining", done.step, steps, metrics, None, done.seconds))
         callback(reports[-1])
         state = done.state
-    return Trained(algorithm, state, obs_size, action_size, begun.reward, tuple(reports))
+    gathered = placement.gathered(state)
+    return Trained(algorithm, gathered, obs_size, action_size, begun.reward, tuple(reports))
 
 
 def untrained(

@@ -106,6 +106,12 @@ class Placement:
         """Returns arrays [P, ...] with their places shared out."""
         return self._put(tree, SPREAD)
 
+    def gathered(self, tree: Any) -> Any:
+        """Returns arrays [M, ...] on the first device, of arrays [P, ...] that are spread."""
+        if self.mesh is None:
+            return tree
+        return jax.tree.map(lambda leaf: jnp.array(on_host(leaf)), self.of_members(tree))
+
     def spread_shapes(self, shapes: Any) -> Any:
         """Returns the shapes [P, ...] of what `spread` returns."""
         if self.mesh is None:

@@ -1,6 +1,8 @@
 """Programs are made once, and not more of them are kept than a process can hold."""
 
-from contextlib import nullcontext
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -11,6 +13,7 @@ from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs.programs import MOST_RUNS, Programs
 
 DOUBLE = jax.jit(lambda x: 2.0 * x)
+FAULTY = jax.jit(lambda x: jax.lax.scan(lambda carry, y: (carry, y), 0, (x, x[1:])))
 ONE = jnp.ones(3)
 
 
@@ -39,10 +42,42 @@ def test_the_oldest_runs_programs_make_room() -> None:
     assert made(programs, batch_size=MOST_RUNS + 1)
 
 
+def test_a_program_compiled_ahead_is_waited_for_and_not_made_again() -> None:
+    programs, told, may_go = Programs(), list[float](), threading.Event()
+
+    def slow(x: jax.Array) -> jax.Array:
+        assert may_go.wait(timeout=30)
+        return 2.0 * x
+
+    shape = jax.ShapeDtypeStruct(ONE.shape, ONE.dtype)
+    programs.ahead(Config(), "slow", jax.jit(slow), (shape,), lambda _, seconds: told.append(seconds))
+    shown: list[str] = []
+
+    @contextmanager
+    def waiting(what: str) -> Generator[None]:
+        shown.append(what)
+        may_go.set()
+        yield
+
+    program, waited = programs.compiled(Config(), "slow", DOUBLE, (ONE,), waiting)
+    assert shown == ["slow"] and waited > 0.0 and program(ONE).tolist() == [2.0, 2.0, 2.0]
+    assert programs.compiled(Config(), "slow", DOUBLE, (ONE,), waiting) == (program, 0.0)
+    programs._ahead.shutdown()
+    assert len(told) == 1
+
+
+def test_what_failed_ahead_fails_where_it_is_needed() -> None:
+    programs, told = Programs(), list[Any]()
+    programs.ahead(Config(), "faulty", FAULTY, (ONE,), lambda *found: told.append(found))
+    programs._ahead.shutdown()
+    with pytest.raises(RuntimeError, match="faulty cannot be compiled"):
+        programs.compiled(Config(), "faulty", FAULTY, (ONE,), lambda what: nullcontext())
+    assert told == []
+
+
 def test_what_cannot_be_traced_is_a_fault_and_no_bad_input() -> None:
-    faulty = jax.jit(lambda x: jax.lax.scan(lambda carry, y: (carry, y), 0, (x, x[1:])))
     with pytest.raises(
         RuntimeError, match="faulty cannot be compiled, which is a fault of wsrl_mjx"
     ) as raised:
-        Programs().compiled(Config(), "faulty", faulty, (ONE,), lambda what: nullcontext())
+        Programs().compiled(Config(), "faulty", FAULTY, (ONE,), lambda what: nullcontext())
     assert isinstance(raised.value.__cause__, ValueError)

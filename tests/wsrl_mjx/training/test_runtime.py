@@ -37,6 +37,28 @@ def test_the_flag_is_added_unless_the_user_has_it(
     assert not jax.config.read("jax_cpu_enable_async_dispatch")
 
 
+@pytest.mark.parametrize(
+    ("variables", "count"),
+    [
+        ({}, 3),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=5"}, 5),
+        ({"JAX_NUM_CPU_DEVICES": "4"}, 4),
+    ],
+)
+def test_every_core_is_a_device_unless_the_user_has_chosen(variables: dict[str, str], count: int) -> None:
+    code = (
+        "import os; os.sched_getaffinity = lambda process: range(3);"
+        "from wsrl_mjx.training import runtime; runtime.prepare();"
+        "import jax; print(jax.local_device_count());"
+        "runtime.prepare_cpu(); print(jax.local_device_count())"  # too late to change, and no error
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_NUM_CPU_DEVICES")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment | variables, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(count)] * 2
+
+
 def test_an_import_starts_no_device() -> None:
     """What is set here counts only as long as JAX has not looked for its devices."""
     code = (
