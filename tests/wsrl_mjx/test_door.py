@@ -311,7 +311,7 @@ def test_it_gives_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.Monke
     pretrained = wsrl.pretrain(
         offline,
         wsrl.Dataset(train, whole.card),
-        run._keys(),
+        run.setup.keys,
         steps=OFFLINE,
         batch_size=8,
         report_every=10,

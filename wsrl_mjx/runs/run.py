@@ -6,17 +6,13 @@ What touches clock, disk and console begins here. What is computed is in `wsrl_m
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from wsrl_mjx import keys
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import held_out
-from wsrl_mjx.keys import Purpose
 from wsrl_mjx.runs import lock, plan, report, resumption, signals
 from wsrl_mjx.runs.beside import Beside
 from wsrl_mjx.runs.console import Console
@@ -24,7 +20,7 @@ from wsrl_mjx.runs.evaluation import Evaluation, Values
 from wsrl_mjx.runs.offline_data import OfflineData
 from wsrl_mjx.runs.pretraining_sharing import PretrainingSharing
 from wsrl_mjx.runs.programs import Programs, ProgramsBeside, ProgramsOfRun
-from wsrl_mjx.runs.resumption import Resumption, Saved
+from wsrl_mjx.runs.resumption import Resumption
 from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.runs.setup import RunOptions, Setup, open_folder, settings_of
 from wsrl_mjx.runs.training_programs import TrainingPrograms
@@ -32,7 +28,7 @@ from wsrl_mjx.training import non_finite
 from wsrl_mjx.training.loop import Advanced
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.schedule import Schedule
-from wsrl_mjx.types import Clock, Key, TrainState, Transition
+from wsrl_mjx.types import Clock, TrainState, Transition
 
 
 class Run:
@@ -118,7 +114,8 @@ class Run:
         setup, placement = self.setup, self.setup.placement
         like = lambda phase: setup.recipe.shapes(phase, len(setup.members))
         saved = self.checkpoints.newest(like) if self.options.resume else None
-        if self.options.resume and not self._is_finished(saved):
+        finished = saved is not None and (saved.phase, saved.step) == ("online", self.training.online.last)
+        if self.options.resume and not finished:
             for line in self.folder.settle_versions():
                 self.console.say(f"not what it last ran with, so bits may differ: {line}")
         if saved is None:
@@ -127,10 +124,7 @@ class Run:
         if self.config.needs_data:
             self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
-        return saved.phase, saved.step, self._spread(saved.state), placement.copied(saved.clock)
-
-    def _is_finished(self, saved: Saved | None) -> bool:
-        return saved is not None and (saved.phase, saved.step) == ("online", self.training.online.last)
+        return saved.phase, saved.step, self.setup.spread(saved.state), placement.copied(saved.clock)
 
     def _pretrain(self, state: TrainState | None, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
@@ -160,11 +154,11 @@ class Run:
     def _begin(self) -> TrainState:
         """Returns all members before pretraining; meanwhile the data is rolled out."""
         with ThreadPoolExecutor(1) as aside:  # fresh networks are many small programs
-            begun = aside.submit(lambda: self.setup.recipe.begin_all(self._keys()))
+            begun = aside.submit(lambda: self.setup.recipe.begin_all(self.setup.keys))
             if self.training.pretraining.last:
                 self.training.compile_ahead(self.evaluation)
                 self._load_data()
-        return self._spread(begun.result())
+        return self.setup.spread(begun.result())
 
     def _switch(self, pretrained: TrainState) -> TrainState:
         """Returns the state at the start of fine-tuning, and drops the data unless the method keeps it."""
@@ -210,12 +204,11 @@ class Run:
         if found is None:
             return None
         spent = {"seconds": self.record.seconds, "compile_seconds": self.record.compile_seconds}
-        self.record.continue_from(
-            found.meta["facts"] | spent
-        )  # what that pretraining cost was paid elsewhere
+        # What that pretraining cost was paid elsewhere.
+        self.record.continue_from(found.meta["facts"] | spent)
         self.record.pretraining_from = self.sharing.origin
         self.evaluation.held_out = found.held_out
-        return self._spread(found.state[0])
+        return self.setup.spread(found.state[0])
 
     # -- evaluation, logs, checkpoints --------------------------------------------------------------------
 
@@ -246,10 +239,9 @@ class Run:
 
     def _settle(self) -> None:
         """Waits for evaluations that go on beside the training, and writes what waits for them."""
-        if self.beside.busy:
-            began = self.record.clock()
-            self.beside.settle()
-            self.record.spent("evaluation", began)
+        began = self.record.clock()
+        self.beside.settle()
+        self.record.spent("evaluation", began)
 
     def _log(self, phase: str, name: str, done: Advanced) -> None:
         """Writes the means of one chunk, and the updates that were left out so far."""
@@ -275,20 +267,19 @@ class Run:
             StoppedError: a signal has asked for the end.
         """
         limit = self.config.evaluation.max_skipped_updates
-        labels = [member.label for member in self.setup.members]
-        labels += labels[-1:] * self.setup.placement.spare
+        where = f"step {done.step:,} of {phase}"
         try:
-            non_finite.check(done.state.agent, limit, labels, f"step {done.step:,} of {phase}")
+            non_finite.check(done.state.agent, limit, self.setup.labels, where)
         except non_finite.NotFiniteError:
             self._settle()  # what was measured before is not lost
             raise
         if done.step == schedule.last:
             self._settle()
-        if stopped_by := signals.received():
-            self._settle()
+        stopped_by = signals.received()
         if done.step in schedule.checkpoints or stopped_by or self.checkpoints.overdue:
             self._checkpoint(phase, done.step, done.state, done.clock)
         if stopped_by:
+            self._settle()
             how = "not saved" if self.checkpoints.overdue else "saved"
             raise signals.StoppedError(f"stopped by {stopped_by}; {how} in {phase} at step {done.step:,}")
 
@@ -297,8 +288,7 @@ class Run:
         began = self.record.clock()
         index = step if phase == "pretrain" else self.config.offline.offline_steps + step
         kept = self.setup.placement.of_members(state)
-        if self.beside.busy:
-            kept = resumption.copied(kept)
+        kept = resumption.copied(kept) if self.beside.busy else kept
         self.record.spent("checkpoints", began)
         facts = asdict(self.record)
 
@@ -308,11 +298,3 @@ class Run:
             self.record.spent("checkpoints", began)
 
         self.beside.after(save)
-
-    def _spread(self, of_members: Any) -> Any:
-        """Returns what all members have, [M], in their places, [P]."""
-        return self.setup.placement.spread(self.setup.placement.filled_up(of_members))
-
-    def _keys(self) -> Key:
-        seeds = jnp.asarray([member.seed for member in self.setup.members])
-        return jax.vmap(lambda seed: keys.of(seed, Purpose.TRAINING))(seeds)

@@ -4,15 +4,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+
 from envs.base import Environment
+from wsrl_mjx import keys
 from wsrl_mjx.config import build, grid, named_datasets
 from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import Config, flat_fields
+from wsrl_mjx.keys import Purpose
 from wsrl_mjx.runs import plan, pretrained, resumed_data
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.sharding import Devices, Placement
+from wsrl_mjx.types import Key
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,22 @@ class Setup:
         if not options.resume:
             pretrained.check(options.pretrained, identity)
         return cls(config, options, env, members, placement, recipe, data, identity)
+
+    @property
+    def keys(self) -> Key:
+        """Every member's randomness in the training, [M]."""
+        seeds = jnp.asarray([member.seed for member in self.members])
+        return jax.vmap(lambda seed: keys.of(seed, Purpose.TRAINING))(seeds)
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the members in their places, [P]."""
+        names = [member.label for member in self.members]
+        return names + names[-1:] * self.placement.spare
+
+    def spread(self, of_members: Any) -> Any:
+        """Returns what all members have, [M], in their places, [P]."""
+        return self.placement.spread(self.placement.filled_up(of_members))
 
 
 def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:

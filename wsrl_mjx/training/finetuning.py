@@ -82,17 +82,15 @@ def finetune(
     schedule = _schedule(steps, eval_every, report_every).in_whole(num_envs)
     placement = Placement.over(devices, start.num_seeds)
     played = _Evaluation(env, algorithm, eval_episodes, start.state.key, placement)
-    report = _Reporter(played, schedule, callback)
+    report = _Reporter(played, schedule, first, callback)
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
-    state = _switched(start, online, shared, hand_over, capacity)
-    state, clock = placement.spread(placement.filled_up(state)), placement.copied(Clock.zero())
+    state = placement.spread(placement.filled_up(_switched(start, online, shared, hand_over, capacity)))
     shared, online = _with_data(shared, retain, algorithm, placement), placement.fitted(online)
-    report("warmup", Advanced(0, state, clock, {}, 0.0))
-    length = schedule.stride()
+    length, clock = schedule.stride(), placement.copied(Clock.zero())
+    report(Advanced(0, state, clock, {}, 0.0))
     chunk = loop.compiled_chunk(length // num_envs, online, shared, state, clock, placement)
     for done in loop.advance(chunk, length, lambda _: online, shared, state, clock, 0, schedule.ends):
-        phase = "warmup" if done.step <= first else "fine-tuning"
-        report(phase, done._replace(metrics=placement.of_members(done.metrics)))
+        report(done)
         state = done.state
     state = placement.gathered(state)
     return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
@@ -101,17 +99,18 @@ def finetune(
 class _Reporter:
     """Evaluates where that is due, and keeps and passes on every report."""
 
-    def __init__(self, evaluation: "_Evaluation", schedule: Schedule, tell: Callback) -> None:
-        self._evaluation, self._schedule, self._tell = evaluation, schedule, tell
+    def __init__(self, evaluation: "_Evaluation", schedule: Schedule, first: int, tell: Callback) -> None:
+        self._evaluation, self._schedule, self._first, self._tell = evaluation, schedule, first, tell
         self.reports: list[Report] = []
 
-    def __call__(self, phase: str, done: Advanced) -> None:
+    def __call__(self, done: Advanced) -> None:
         due = done.step in self._schedule.evaluations
         if done.step == 0 and not due:
             return
         returns = self._evaluation.returns(done.state.agent, done.step) if due else None
-        last = self._schedule.last
-        self.reports.append(Report(phase, done.step, last, done.metrics, returns, done.seconds))
+        phase = "warmup" if done.step <= self._first else "fine-tuning"
+        metrics, last = self._evaluation.placement.of_members(done.metrics), self._schedule.last
+        self.reports.append(Report(phase, done.step, last, metrics, returns, done.seconds))
         self._tell(self.reports[-1])
 
 
@@ -139,11 +138,11 @@ class _Evaluation:
 
         self._play = jax.jit(placement.over_members(one, (0, 0, None)))
         self._keys = placement.spread(placement.filled_up(jnp.copy(keys)))
-        self._placement = placement
+        self.placement = placement
 
     def returns(self, agents: Any, step: int) -> np.ndarray:
         """Returns the mean return of every agent, [S]."""
-        return self._placement.of_members(np.asarray(self._play(agents, self._keys, step)))
+        return self.placement.of_members(np.asarray(self._play(agents, self._keys, step)))
 
 
 def _switched(
