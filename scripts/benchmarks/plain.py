@@ -89,8 +89,8 @@ def create(settings: SACSettings, obs_size: int, action_size: int, key: jax.Arra
     return Agent(
         actor=begin(actor.apply, actor.init(keys[1], obs), settings.actor_lr),
         critics=begin(critics.apply, params, settings.critic_lr),
-        targets=params,
-        temperature=begin(lambda params: params, jnp.zeros(()), settings.temperature_lr),
+        targets=jax.tree.map(jnp.copy, params),
+        temperature=begin(lambda params: params, {"log": jnp.zeros(())}, settings.temperature_lr),
     )
 
 
@@ -117,12 +117,10 @@ def _update_critics(
     agent: Agent, batch: Transition, key: jax.Array, settings: SACSettings
 ) -> tuple[Agent, dict[str, jax.Array]]:
     key_action, key_subset = jax.random.split(key)
-    action, log_prob = _sample(agent.actor, agent.actor.params, batch.next_obs, key_action)
+    action, _ = _sample(agent.actor, agent.actor.params, batch.next_obs, key_action)
     of_all = agent.critics.apply_fn(agent.targets, batch.next_obs, action)
     chosen = jax.random.choice(key_subset, settings.ensemble_size, (settings.target_subset,), replace=False)
     value = of_all[chosen].min(axis=0)
-    if settings.entropy_backup:
-        value -= jnp.exp(agent.temperature.params) * log_prob
     target = jax.lax.stop_gradient(batch.reward + settings.discount * (1.0 - batch.terminated) * value)
 
     def loss(params: Any) -> tuple[jax.Array, jax.Array]:
@@ -138,7 +136,7 @@ def _update_critics(
 def _update_actor(
     agent: Agent, rows: Transition, key: jax.Array, settings: SACSettings
 ) -> tuple[Agent, dict[str, jax.Array]]:
-    temperature = jnp.exp(agent.temperature.params)
+    temperature = jnp.exp(agent.temperature.params["log"])
 
     def loss(params: Any) -> tuple[jax.Array, jax.Array]:
         action, log_prob = _sample(agent.actor, params, rows.obs, key)
@@ -148,7 +146,7 @@ def _update_actor(
 
     (actor_loss, log_prob), grads = jax.value_and_grad(loss, has_aux=True)(agent.actor.params)
     goal = -0.5 * rows.action.shape[-1]
-    slope = jax.grad(lambda log: -jnp.exp(log) * (log_prob + goal))(agent.temperature.params)
+    slope = jax.grad(lambda params: -jnp.exp(params["log"]) * (log_prob + goal))(agent.temperature.params)
     return agent._replace(
         actor=agent.actor.apply_gradients(grads=grads),
         temperature=agent.temperature.apply_gradients(grads=slope),

@@ -5,13 +5,18 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from benchmarks import command as benchmark
-from benchmarks import flops, suite
+from benchmarks import flops, plain, suite
+from wsrl_mjx.algos.sac import SACSettings
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.runs import run_folder
 from wsrl_mjx.runs.console import Console
+from wsrl_mjx.types import Transition
 
 
 def test_operations_of_one_layer_are_counted_by_hand() -> None:
@@ -107,6 +112,31 @@ def test_a_checkpoint_is_compared_with_the_training_between_two(
     # A normal number is made from 23 random bits: compression leaves no less of its 32.
     assert 0.6 * rows < found["save"]["bytes"] < 2 * rows
     assert "checkpoint, hopper, preset smoke: " in capsys.readouterr().out
+
+
+def test_the_peer_learns_what_ours_does() -> None:
+    """Fitted to one batch of deaths, its critics tend to the rewards, and all that learns has moved."""
+    settings = SACSettings(
+        actor_hidden=(8,), critic_hidden=(16,), ensemble_size=3, critic_lr=1e-2, actor_lr=1e-3
+    )
+    agent = plain.create(settings, 2, 1, jax.random.key(0))
+    rows = jnp.linspace(-1.0, 1.0, 8)
+    batch = Transition.empty(2, 1).replace(
+        obs=jnp.stack([rows, rows**2], axis=-1), action=rows[:, None], reward=3.0 * rows,
+        next_obs=jnp.zeros((8, 2)), terminated=jnp.ones(8), truncated=jnp.zeros(8), valid=jnp.ones(8),
+    )  # fmt: skip
+    batches = jax.tree.map(lambda leaf: jnp.stack([leaf] * 4), batch)
+    before = jax.tree.map(np.asarray, agent)
+    errors = []
+    for step in range(40):
+        agent, metrics = plain.update(agent, batches, jax.random.key(step), plain.Constants(settings, 4))
+        errors.append(float(metrics["td_error"]))
+    assert errors[-1] < 0.05 < 1.0 < errors[0]
+    for ours, old in zip(jax.tree.leaves(agent.targets), jax.tree.leaves(before.targets), strict=True):
+        assert (np.asarray(ours) != old).any()
+    assert float(agent.temperature.params["log"]) != 0.0
+    action = plain.act(agent, batch.obs[0], jax.random.key(0))
+    assert action.shape == (1,) and abs(float(action[0])) < 1.0
 
 
 def test_a_failed_part_stops_no_other(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
