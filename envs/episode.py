@@ -1,7 +1,9 @@
 """Turns a task into endless episodes: time limit, restart from fresh start states, and the NaN guard."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -84,6 +86,14 @@ class Episodes:
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Makes one control step with `action` [A], and restarts where it ended the episode."""
+        return self._traced_once(state, action)
+
+    @cached_property
+    def _traced_once(self) -> Callable[[EnvState, jax.Array], EnvState]:
+        """The step as a function that JAX remembers: every program that uses it has one trace of it."""
+        return jax.jit(self._step)
+
+    def _step(self, state: EnvState, action: jax.Array) -> EnvState:
         stepped = self.task.step(state, action)
         valid = _all_finite((stepped.physics, stepped.obs, stepped.reward))
         stepped = jax.tree.map(_zero_where_not_finite, stepped)

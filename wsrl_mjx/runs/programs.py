@@ -12,7 +12,7 @@ import jax
 import envs
 from envs.base import Environment
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.runs import beside, plan
+from wsrl_mjx.runs import beside, plan, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.training import runtime
@@ -114,6 +114,9 @@ class Programs:
         found, mine = self._find(config, what, args, length)
 
         def compile_and_tell() -> None:
+            if name := signals.received():  # the end need not wait for it
+                self._fail(found, signals.StoppedError(f"stopped by {name}"))
+                return
             began = time.perf_counter()
             self._compile(found, what, jitted, args)
             if found.exception() is None:
@@ -146,9 +149,13 @@ class Programs:
                 text = f"{what} cannot be compiled, which is a fault of wsrl_mjx or of the environment"
                 fault = RuntimeError(text)
                 fault.__cause__ = error
-            with self._lock:  # whoever asks again is to try again
-                self._programs = {key: kept for key, kept in self._programs.items() if kept is not found}
-            found.set_exception(fault)
+            self._fail(found, fault)
+
+    def _fail(self, found: Future[Any], error: BaseException) -> None:
+        """Tells all that wait for a program why there is none; whoever asks again is to try again."""
+        with self._lock:
+            self._programs = {key: kept for key, kept in self._programs.items() if kept is not found}
+        found.set_exception(error)
 
     def _make_room(self, config: Config) -> None:
         """Lets go of the oldest run's programs where there are too many runs' to keep another's."""

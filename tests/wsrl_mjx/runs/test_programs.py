@@ -1,5 +1,7 @@
 """Programs are made once, and not more of them are kept than a process can hold."""
 
+import os
+import signal
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
@@ -10,6 +12,7 @@ import jax.numpy as jnp
 import pytest
 
 from wsrl_mjx.config.settings import Config, replace_flat
+from wsrl_mjx.runs import signals
 from wsrl_mjx.runs.programs import MOST_RUNS, Programs
 
 DOUBLE = jax.jit(lambda x: 2.0 * x)
@@ -64,6 +67,15 @@ def test_a_program_compiled_ahead_is_waited_for_and_not_made_again() -> None:
     assert programs.compiled(Config(), "slow", DOUBLE, (ONE,), waiting) == (program, 0.0)
     programs._ahead.shutdown()
     assert len(told) == 1
+
+
+def test_after_a_signal_nothing_more_is_compiled_ahead() -> None:
+    programs, told = Programs(), list[Any]()
+    with signals.listening(lambda text: None):
+        os.kill(os.getpid(), signal.SIGTERM)
+        programs.ahead(Config(), "double", DOUBLE, (ONE,), lambda *found: told.append(found))
+        programs._ahead.shutdown()
+    assert told == [] and made(programs)
 
 
 def test_what_failed_ahead_fails_where_it_is_needed() -> None:
