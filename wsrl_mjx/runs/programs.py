@@ -12,7 +12,7 @@ import jax
 import envs
 from envs.base import Environment
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.runs import beside, plan, signals
+from wsrl_mjx.runs import beside, plan
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_record import RunRecord
 from wsrl_mjx.training import runtime
@@ -53,6 +53,11 @@ class Programs:
         if key not in self._worlds:
             self._worlds[key] = envs.make_from_text(config.env, config.env_options)
         return self._worlds[key]
+
+    def stop_ahead(self) -> None:
+        """Gives up what is to be compiled ahead and has not begun: the process is about to end."""
+        with self._lock:
+            self._programs = {key: found for key, found in self._programs.items() if not found.cancel()}
 
     def forget(self) -> None:
         """Lets go of all programs."""
@@ -114,12 +119,9 @@ class Programs:
         found, mine = self._find(config, what, args, length)
 
         def compile_and_tell() -> None:
-            if name := signals.received():  # the end need not wait for it
-                self._fail(found, signals.StoppedError(f"stopped by {name}"))
-                return
             began = time.perf_counter()
             self._compile(found, what, jitted, args)
-            if found.exception() is None:
+            if not found.cancelled() and found.exception() is None:
                 tell(found.result(), time.perf_counter() - began)
 
         if mine:
@@ -141,6 +143,8 @@ class Programs:
 
     def _compile(self, found: Future[Any], what: str, jitted: Any, args: tuple[Any, ...]) -> None:
         """Compiles a program for all that wait for it, or tells them why not."""
+        if not found.set_running_or_notify_cancel():
+            return
         try:
             found.set_result(runtime.compiled(jitted.lower(*args)))
         except BaseException as error:
@@ -149,13 +153,9 @@ class Programs:
                 text = f"{what} cannot be compiled, which is a fault of wsrl_mjx or of the environment"
                 fault = RuntimeError(text)
                 fault.__cause__ = error
-            self._fail(found, fault)
-
-    def _fail(self, found: Future[Any], error: BaseException) -> None:
-        """Tells all that wait for a program why there is none; whoever asks again is to try again."""
-        with self._lock:
-            self._programs = {key: kept for key, kept in self._programs.items() if kept is not found}
-        found.set_exception(error)
+            with self._lock:  # whoever asks again is to try again
+                self._programs = {key: kept for key, kept in self._programs.items() if kept is not found}
+            found.set_exception(fault)
 
     def _make_room(self, config: Config) -> None:
         """Lets go of the oldest run's programs where there are too many runs' to keep another's."""
@@ -193,6 +193,10 @@ class ProgramsOfRun:
             self._say_memory(name, program)
 
         self._programs.ahead(self._config, name, jitted, arguments, tell, length)
+
+    def stop_ahead(self) -> None:
+        """Gives up what is to be compiled ahead and has not begun."""
+        self._programs.stop_ahead()
 
     def _say_memory(self, name: str, program: Any) -> None:
         if memory := plan.program_memory(program):

@@ -45,8 +45,7 @@ class Run:
         resumed = open_folder(config, options.run_dir, resume=True) if options.resume else None
         self.setup = Setup.make(config, options, programs.env(config))
         self.folder = resumed or open_folder(config, options.run_dir, resume=False)
-        self.console, self.record = console, RunRecord()
-        placement = self.setup.placement
+        self.console, self.record, placement = console, RunRecord(), self.setup.placement
         self.recipe = placement.fitted(self.setup.recipe)
         self.programs = ProgramsOfRun(programs, config, self.record, console)
         self.data = OfflineData(self.setup, self.programs, self.record, console)
@@ -88,6 +87,7 @@ class Run:
             try:
                 self._train()
             finally:
+                self.programs.stop_ahead()
                 self.beside.close()
                 self.folder.close()
                 self.checkpoints.close()

@@ -86,14 +86,22 @@ def finetune(
     shared = OnlineShared(jnp.asarray(warmup_steps, jnp.int32), start.reward)
     state = placement.spread(placement.filled_up(_switched(start, online, shared, hand_over, capacity)))
     shared, online = _with_data(shared, retain, algorithm, placement), placement.fitted(online)
-    length, clock = schedule.stride(), placement.copied(Clock.zero())
+    state = _advanced(online, shared, state, schedule, report)
+    return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
+
+
+def _advanced(
+    online: Online, shared: OnlineShared, state: TrainState, schedule: Schedule, report: "_Reporter"
+) -> TrainState:
+    """Returns all seeds [S] at the end, from their places [P] at the start; reports in between."""
+    placement, length = report.placement, schedule.stride()
+    clock = placement.copied(Clock.zero())
     report(Advanced(0, state, clock, {}, 0.0))
-    chunk = loop.compiled_chunk(length // num_envs, online, shared, state, clock, placement)
+    chunk = loop.compiled_chunk(length // online.num_envs, online, shared, state, clock, placement)
     for done in loop.advance(chunk, length, lambda _: online, shared, state, clock, 0, schedule.ends):
         report(done)
         state = done.state
-    state = placement.gathered(state)
-    return Trained(algorithm, state, env.obs_size, env.action_size, start.reward, tuple(report.reports))
+    return placement.gathered(state)
 
 
 class _Reporter:
@@ -101,6 +109,7 @@ class _Reporter:
 
     def __init__(self, evaluation: "_Evaluation", schedule: Schedule, first: int, tell: Callback) -> None:
         self._evaluation, self._schedule, self._first, self._tell = evaluation, schedule, first, tell
+        self.placement = evaluation.placement
         self.reports: list[Report] = []
 
     def __call__(self, done: Advanced) -> None:
@@ -109,7 +118,7 @@ class _Reporter:
             return
         returns = self._evaluation.returns(done.state.agent, done.step) if due else None
         phase = "warmup" if done.step <= self._first else "fine-tuning"
-        metrics, last = self._evaluation.placement.of_members(done.metrics), self._schedule.last
+        metrics, last = self.placement.of_members(done.metrics), self._schedule.last
         self.reports.append(Report(phase, done.step, last, metrics, returns, done.seconds))
         self._tell(self.reports[-1])
 

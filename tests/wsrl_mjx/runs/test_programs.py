@@ -1,7 +1,5 @@
 """Programs are made once, and not more of them are kept than a process can hold."""
 
-import os
-import signal
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +10,6 @@ import jax.numpy as jnp
 import pytest
 
 from wsrl_mjx.config.settings import Config, replace_flat
-from wsrl_mjx.runs import signals
 from wsrl_mjx.runs.programs import MOST_RUNS, Programs
 
 DOUBLE = jax.jit(lambda x: 2.0 * x)
@@ -69,13 +66,23 @@ def test_a_program_compiled_ahead_is_waited_for_and_not_made_again() -> None:
     assert len(told) == 1
 
 
-def test_after_a_signal_nothing_more_is_compiled_ahead() -> None:
-    programs, told = Programs(), list[Any]()
-    with signals.listening(lambda text: None):
-        os.kill(os.getpid(), signal.SIGTERM)
-        programs.ahead(Config(), "double", DOUBLE, (ONE,), lambda *found: told.append(found))
-        programs._ahead.shutdown()
-    assert told == [] and made(programs)
+def test_what_has_not_begun_can_be_given_up() -> None:
+    programs, told, begun, may_go = Programs(), list[Any](), threading.Event(), threading.Event()
+
+    def slow(x: jax.Array) -> jax.Array:
+        begun.set()
+        assert may_go.wait(timeout=30)
+        return 2.0 * x
+
+    tell = lambda *found: told.append(found)
+    programs.ahead(Config(), "slow", jax.jit(slow), (ONE,), tell)
+    programs.ahead(Config(), "double", DOUBLE, (ONE,), tell)
+    assert begun.wait(timeout=30)
+    programs.stop_ahead()
+    may_go.set()
+    programs._ahead.shutdown()
+    assert len(told) == 1 and made(programs)
+    assert programs.compiled(Config(), "slow", DOUBLE, (ONE,), lambda what: nullcontext())[1] == 0.0
 
 
 def test_what_failed_ahead_fails_where_it_is_needed() -> None:

@@ -259,7 +259,13 @@ def disturbed(run: Watched, phase: str, step: int, how: Callable[[], None]) -> N
     run.evaluation._measure = measured
 
 
-IN_EVALUATIONS = [("pretrain", 20), ("online", 0), ("online", 20), ("online", ONLINE)]
+IN_EVALUATIONS = [
+    ("online", 20),
+    *(
+        pytest.param(*at, marks=pytest.mark.slow)
+        for at in [("pretrain", 20), ("online", 0), ("online", ONLINE)]
+    ),
+]
 
 
 @pytest.mark.parametrize("num_seeds", [1, 2])  # beside the training, and between its chunks
