@@ -187,8 +187,6 @@ class Run:
                 progress.advance_to(done.step, name)
             self._settle()
 
-    # -- data and pretraining -----------------------------------------------------------------------------
-
     def _load_data(self) -> Transition:
         """Returns the dataset on the device; see `OfflineData.load`."""
         rows = self.data.load()
@@ -232,6 +230,8 @@ class Run:
             mean, reference = values["eval/return"].mean(), self.setup.env.reference
             tell(f"return {mean:,.0f}" if reference is None else reference.show(mean))
 
+        if not online or step > self.config.first_update:  # a warmup takes seconds: all of its may wait
+            self._settle()
         began = self.record.clock()
         since_switch = (state.reference, state.buffer) if online else None
         self.beside.start(self.evaluation.prepared(phase, step, agent, since_switch), told)
