@@ -247,7 +247,8 @@ class Run:
         """Writes the means of one chunk, and the updates that were left out so far."""
         self.record.took(name, done.seconds)
         left_out = np.sum(list(non_finite.by_network(done.state.agent).values()), axis=0)
-        values = self.setup.placement.of_members(done.metrics | {"learner/skipped": left_out})
+        metrics, left_out = self.setup.placement.of_members((done.metrics, left_out))
+        values = metrics | {"learner/skipped": left_out}
         self.beside.after(lambda: self._write(phase, done.step, values))
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
@@ -267,9 +268,8 @@ class Run:
             StoppedError: a signal has asked for the end.
         """
         limit = self.config.evaluation.max_skipped_updates
-        where = f"step {done.step:,} of {phase}"
         try:
-            non_finite.check(done.state.agent, limit, self.setup.labels, where)
+            non_finite.check(done.state.agent, limit, self.setup.labels, f"step {done.step:,} of {phase}")
         except non_finite.NotFiniteError:
             self._settle()  # what was measured before is not lost
             raise

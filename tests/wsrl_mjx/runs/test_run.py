@@ -22,6 +22,7 @@ from wsrl_mjx.analysis.metrics import COLUMNS
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.data import held_out
 from wsrl_mjx.runs import lock, signals
+from wsrl_mjx.runs.beside import Beside
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.run import Run
 from wsrl_mjx.runs.run_folder import read_metrics
@@ -230,6 +231,8 @@ def test_a_run_that_is_cut_everywhere_is_the_straight_one_bit_for_bit(
     for number, cut in enumerate(CUTS):
         options = RunOptions(tmp_path / "run", tmp_path / "cache", resume=number > 0)
         run = Watched(config, options, cut, how)
+        if how is terminate:  # rows that wait for an evaluation would send the signal at some later step
+            run.beside = Beside(threaded=False)
         with signals.listening(run.console.say), pytest.raises(end):
             run.train()
         at.append(run.said.getvalue().partition("resuming in ")[2].partition("\n")[0])
@@ -261,10 +264,7 @@ def disturbed(run: Watched, phase: str, step: int, how: Callable[[], None]) -> N
 
 IN_EVALUATIONS = [
     ("online", 20),
-    *(
-        pytest.param(*at, marks=pytest.mark.slow)
-        for at in [("pretrain", 20), ("online", 0), ("online", ONLINE)]
-    ),
+    *(pytest.param(*at, marks=pytest.mark.slow) for at in [("pretrain", 20), ("online", ONLINE)]),
 ]
 
 
