@@ -79,11 +79,6 @@ class Placement:
             return tree
         return jax.tree.map(lambda leaf: on_host(leaf)[: -self.spare], tree)
 
-    def shapes_of_members(self, tree: Any) -> Any:
-        """Returns the shapes [M, ...] of arrays [P, ...]."""
-        shape = lambda leaf: jax.ShapeDtypeStruct((leaf.shape[0] - self.spare, *leaf.shape[1:]), leaf.dtype)
-        return jax.tree.map(shape, tree)
-
     def fitted(self, hyper: Any) -> Any:
         """Returns hyper-parameters for all places: those in which members differ, [M], are filled up."""
         return jax.tree.map(lambda leaf: self.filled_up(leaf) if jnp.ndim(leaf) else leaf, hyper)
