@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,18 @@ from wsrl_mjx.runs.console import Console
 def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         time.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def none_ignored() -> Iterator[None]:
+    """Whoever started the tests may have let signals be ignored, as `nohup` does; children inherit that."""
+    before = {number: signal.getsignal(number) for number in signals.HANDLED}
+    for number, handler in before.items():
+        if handler == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", signals.HANDLED)
