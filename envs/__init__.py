@@ -15,10 +15,12 @@ from envs.ant_direction import AntDirection
 from envs.ant_maze import AntMaze
 from envs.base import Environment, EnvState, ReferenceScores, first_state
 from envs.episode import Episodes
+from envs.franka_insertion import FrankaInsertion
 from envs.halfcheetah import HalfCheetah
 from envs.hopper import Hopper
 from envs.maze_maps import MAPS
 from envs.options import parse
+from envs.peg_insertion import PegInsertion
 from envs.point_maze import PointMaze
 from envs.walker2d import Walker2d
 
@@ -37,9 +39,11 @@ __all__ = [
 REGISTRY: dict[str, Callable[..., Environment]] = {
     "ant": Ant,
     "ant-direction": AntDirection,
+    "franka-peg-insertion": FrankaInsertion,
     "halfcheetah": HalfCheetah,
     "hopper": Hopper,
     "walker2d": Walker2d,
+    "peg-insertion": PegInsertion,
     **{f"antmaze-{maze}": partial(AntMaze, maze=maze) for maze in MAPS},
     **{f"pointmaze-{maze}": partial(PointMaze, maze=maze) for maze in MAPS},
 }

@@ -55,6 +55,12 @@ class Episodes:
     def reference(self) -> ReferenceScores | None:
         return getattr(self.task, "reference", None)
 
+    @property
+    def other_starts(self) -> dict[str, "Episodes"]:
+        """The same world with other starts, by name, where a policy is to be judged from these too."""
+        own: Any = getattr(self.task, "other_starts", None)
+        return {} if own is None else {name: Episodes(task) for name, task in own().items()}
+
     def fingerprint(self) -> str:
         """Returns the task's digest; its time limit is in it. A task without one is known by its source."""
         own: Any = getattr(self.task, "fingerprint", None)

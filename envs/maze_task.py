@@ -12,7 +12,7 @@ from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.checks import check_positive, check_positive_int
 from envs.maze import Maze, find_map, make_maze, start_cells
 from envs.maze_maps import Cell
-from envs.simulation import Physics, Simulation, load_model
+from envs.simulation import Mocap, Physics, Simulation, load_model
 
 METRICS = ("success",)  # 1 in the step that reaches the goal
 
@@ -105,9 +105,9 @@ class MazeTask(ABC):
         """Applies `action` ([A], in [-1, 1]) for one control step, in the maze of the state's context."""
         maze: Maze = state.context
 
-        def before_substep(physics: Physics) -> tuple[Physics, jax.Array]:
+        def before_substep(physics: Physics) -> tuple[Physics, Mocap]:
             physics = self.limit(physics)
-            return physics, maze.boxes_near(physics.qpos[:2])
+            return physics, Mocap(maze.boxes_near(physics.qpos[:2]))
 
         control = self.simulation.control(action)
         physics = self.simulation.advance(state.physics, control, before_substep)

@@ -5,7 +5,8 @@ import typing
 from collections.abc import Sequence
 from typing import Any
 
-KINDS = {int: "an integer", float: "a number", str: "a word"}
+KINDS = {int: "an integer", float: "a number", str: "a word", bool: "true or false"}
+TRUTHS = {"true": True, "false": False}
 
 
 def parse(env_name: str, task_class: type, texts: Sequence[str]) -> dict[str, Any]:
@@ -42,6 +43,10 @@ def _read(hint: Any, text: str) -> Any:
         return tuple(_read(kind, part) for kind, part in zip(inner, text.split(","), strict=True))
     if hint not in KINDS:
         raise ValueError
+    if hint is bool:
+        if text not in TRUTHS:
+            raise ValueError
+        return TRUTHS[text]
     return hint(text)
 
 

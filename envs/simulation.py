@@ -12,6 +12,7 @@ import importlib.util
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,9 +35,20 @@ class Physics(struct.PyTreeNode):
     qvel: jax.Array  # [nv] float32, generalised velocities: m/s, rad/s
     warmstart: jax.Array  # [nv] float32, the last constrained acceleration: the solver's first guess
     act: jax.Array | None = None  # [na] float32, actuator activations; None where the model has none
+    target: jax.Array | None = (
+        None  # [T] float32, where a task's controller wants its body; it stays as it is
+    )
 
 
-BeforeSubstep = Callable[[Physics], tuple[Physics, jax.Array]]
+class Mocap(NamedTuple):
+    """Where the model's mocap bodies are."""
+
+    pos: jax.Array  # [M, 3] m
+    quat: jax.Array | None = None  # [M, 4]; None for the model's own
+
+
+BeforeSubstep = Callable[[Physics], tuple[Physics, Mocap]]
+Feedback = Callable[[mjx.Data, Physics], jax.Array]  # -> [nu], from positions and velocities of this substep
 
 
 class Simulation:
@@ -78,32 +90,55 @@ class Simulation:
         return self._control_centre + self._control_half_range * jnp.clip(action, -1.0, 1.0)
 
     def advance(
-        self, physics: Physics, control: jax.Array, before_substep: BeforeSubstep | None = None
+        self,
+        physics: Physics,
+        control: jax.Array | Feedback,
+        before_substep: BeforeSubstep | None = None,
     ) -> Physics:
-        """Holds `control` [nu] for one control step: `substeps` simulation steps.
+        """Makes one control step: `substeps` simulation steps.
 
         Args:
-            before_substep: called before each of them; returns the physics to go on from, and where the
-                model's mocap bodies are, [M, 3] in metres.
+            physics: where it begins.
+            control: the actuator commands [nu], held all along; or what gives them in every substep, between
+                the two halves of it, as between C MuJoCo's `mj_step1` and `mj_step2`.
+            before_substep: called before each substep; returns the physics to go on from, and where the
+                model's mocap bodies are.
         """
 
         def substep(_: jax.Array, now: Physics) -> Physics:
             now, mocap = (now, None) if before_substep is None else before_substep(now)
-            data = mjx.step(self._model, self._assemble(now, control, mocap))
+            if callable(control):
+                data = self._step_with(control, now, self._assemble(now, None, mocap))
+            else:
+                data = mjx.step(self._model, self._assemble(now, control, mocap))
             act = None if now.act is None else data.act
-            return Physics(qpos=data.qpos, qvel=data.qvel, warmstart=data.qacc_warmstart, act=act)
+            return now.replace(qpos=data.qpos, qvel=data.qvel, warmstart=data.qacc_warmstart, act=act)
 
         # TensorFloat-32 in the mass matrix or the solver has collapsed policies: full float32 always.
         with jax.default_matmul_precision("highest"):
             # A loop, not unrolled substeps: the compiled program holds the simulation once.
             return jax.lax.fori_loop(0, self.substeps, substep, physics)
 
-    def _assemble(self, physics: Physics, control: jax.Array, mocap: jax.Array | None) -> mjx.Data:
-        data = self._template.replace(
-            qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.warmstart, ctrl=control
-        )
+    def _step_with(self, feedback: Feedback, physics: Physics, data: mjx.Data) -> mjx.Data:
+        """Makes one Euler step with commands that come from its own positions, velocities and bias forces."""
+        model = self._model
+        data = mjx.fwd_velocity(model, mjx.fwd_position(model, data))
+        data = mjx.fwd_actuation(model, data.replace(ctrl=feedback(data, physics)))
+        data = mjx.fwd_acceleration(model, data)
+        return mjx.euler(model, mjx.solve(model, data))
+
+    def jacobian(self, data: mjx.Data, point: jax.Array, body: int) -> jax.Array:
+        """Returns how the joints move `point` [3] m of a body: [6, nv], its velocity above its rotation's."""
+        translation, rotation = mjx.jac(self._model, data, point, jnp.asarray(body))  # each [nv, 3]
+        return jnp.concatenate([translation, rotation], axis=1).T
+
+    def _assemble(self, physics: Physics, control: jax.Array | None, mocap: Mocap | None) -> mjx.Data:
+        data = self._template.replace(qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.warmstart)
+        if control is not None:
+            data = data.replace(ctrl=control)
         if mocap is not None:
-            data = data.replace(mocap_pos=mocap)
+            data = data.replace(mocap_pos=mocap.pos)
+            data = data if mocap.quat is None else data.replace(mocap_quat=mocap.quat)
         return data if physics.act is None else data.replace(act=physics.act)
 
 

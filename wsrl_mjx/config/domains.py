@@ -86,7 +86,30 @@ POINT_MAZE = Domain(
     },
 )
 
-BY_NAME = {"ant": ANT, "ant-direction": UNTRAINED}
+PEG = Domain(
+    ("mixed", "play", "demos-20", "demos-100", "random"),
+    {
+        "all": SPARSE_MAZE | {"discount": 0.98},
+        "paper": {"offline_steps": 200_000, "init_temperature": 0.01, "backup_actions": 1},
+        "laptop": {
+            "dataset_size": 50_000,
+            "collect_envs": 50,
+            "offline_steps": 4000,
+            "cloning_weight": 0.0,
+            "discount": 0.99,
+            "target_rate": 0.005,
+            "init_temperature": 1.0,
+            "online_steps": 10_000,
+            "backup_actions": 1,
+            "critic_hidden": (64, 64, 64),
+            "actor_hidden": (64, 64),
+            "eval_every": 500,
+        },
+        "smoke": {"backup_actions": 2},
+    },
+)
+
+BY_NAME = {"ant": ANT, "ant-direction": UNTRAINED, "peg-insertion": PEG, "franka-peg-insertion": PEG}
 BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "pointmaze-": POINT_MAZE}
 
 

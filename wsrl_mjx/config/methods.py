@@ -30,6 +30,8 @@ METHODS = {
     # From scratch; the untrained policy fills the buffer before the first update.
     "sac": Method("SAC (fast)", {"offline_steps": 0}),
     "rlpd": Method("RLPD", {"offline_steps": 0, "offline_share": 0.5}),
+    # RLPD from demonstrations with a sparse reward, on robots (Luo et al. 2024).
+    "serl": Method("SERL", {"offline_steps": 0, "offline_share": 0.5, "dataset": "demos-20"}),
     # Uchendu et al. 2023, with the horizon of the guide drawn anew for every episode.
     "jsrl": Method("JSRL", {"guide_steps": 100.0, "init_critics": "fresh", "warmup_steps": 0}),
     # Zhang et al. 2024: ten updates a step, and nine of ten rows from the data.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from envs.base import Environment
 from wsrl_mjx.config.domains import domain_of
 from wsrl_mjx.config.settings import DataConfig
 from wsrl_mjx.config.validation import choose
-from wsrl_mjx.data import behaviors, cache, dataset, files, trajectories, waypoints
+from wsrl_mjx.data import behaviors, cache, dataset, files, scripted, trajectories
 from wsrl_mjx.data.collection import behavior
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.types import JUST_IN_TIME, Compiler
@@ -23,8 +23,12 @@ MIXTURES: dict[str, tuple[str, ...]] = {
     "medium-expert": ("medium", "expert"),
     "play": ("play",),
     "diverse": ("diverse",),
+    "mixed": ("mixed",),
+    "demos-20": ("demonstration",),
+    "demos-100": ("demonstration",),
 }
-UNTRAINED = ("random", *waypoints.KINDS)  # levels without a shipped network
+DEMONSTRATIONS = {"demos-20": 20, "demos-100": 100}  # successful episodes, and nothing else
+UNTRAINED = ("random", *scripted.KINDS)  # levels without a shipped network
 
 Progress = Callable[[int], None]  # called with the number of rows collected so far
 
@@ -151,6 +155,7 @@ class NamedDataset:
 
 def resolve(config: DataConfig, env: Environment, cache_folder: Path) -> NamedDataset:
     """Finds out where the dataset is or will come from, and what decides it, once for a run."""
+    config = _sized(config, env)
     folder = None if _is_name(config.dataset) else files.from_here(Path(config.dataset))
     if config.dataset == "medium-replay":
         folder = replay_folder(cache_folder, env.name)
@@ -164,11 +169,12 @@ def roll_out(
     config: DataConfig, env: Environment, on_progress: Progress, compiler: Compiler = JUST_IN_TIME
 ) -> Dataset:
     """Collects the dataset on the device, an equal share by each behaviour of the mixture."""
+    config = _sized(config, env)
     levels = MIXTURES[config.dataset]
     parts, policies, done = [], [], 0
     for index, level in enumerate(levels):
         share = config.dataset_size // len(levels) + (index < config.dataset_size % len(levels))
-        world, controller, card = behavior(env, level)
+        world, controller, card = behavior(env, level, config.behavior_error)
         seed = config.dataset_seed * len(levels) + index
         report = lambda rows, before=done: on_progress(before + rows)
         name = f"rollouts of {level}"
@@ -177,8 +183,18 @@ def roll_out(
         policies.append({"level": level, "transitions": share, "card": card})
         done += share
     rows = dataset.concatenate(parts)
+    if config.dataset in DEMONSTRATIONS:
+        rows = trajectories.first_successes(rows, DEMONSTRATIONS[config.dataset], env.time_limit)
     card = dataset.make_card(env, rows, config.dataset, policies, config.dataset_seed)
     return Dataset(rows, card)
+
+
+def _sized(config: DataConfig, env: Environment) -> DataConfig:
+    """Returns the settings with the rollouts' size: of demonstrations, at least one whole episode each."""
+    count = DEMONSTRATIONS.get(config.dataset)
+    if count is None:
+        return config
+    return replace(config, dataset_size=count * env.time_limit, collect_envs=count)
 
 
 def _medium_replay(env: Environment, cache_folder: Path) -> Dataset:
@@ -209,7 +225,9 @@ def _identity_whole(config: DataConfig, env: Environment, on_disk: Path | None) 
         return {"digest": _card_of(on_disk).get("digest"), "seed": config.dataset_seed}
     shipped = behaviors.shipped_folder(env.name)
     made_by = {
-        level: waypoints.card(env.name) if level in waypoints.KINDS else behaviors.digest(shipped, level)
+        level: scripted.source(env, level, config.behavior_error).card
+        if level in scripted.KINDS
+        else behaviors.digest(shipped, level)
         for level in MIXTURES[config.dataset]
         if level != "random"
     }

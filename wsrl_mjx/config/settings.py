@@ -13,7 +13,7 @@ from wsrl_mjx.algos.sac import SACSettings
 
 WarmupSource = Literal["policy", "random", "data"]
 Origin = Literal["pretrained", "fresh"]
-Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "jsrl", "so2", "awac"]
+Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "serl", "jsrl", "so2", "awac"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class DataConfig:
     success_share: float | None = None
     """Share of the trajectories that succeed, where episodes succeed or fail: of the outcome that is too
     frequent, trajectories are left out at random; unset: as they were rolled out."""
+    behavior_error: float | None = None
+    """Standard deviation of what a peg's script believes of the hole's place, in metres; unset: the
+    script's own."""
     reward_scale: float = 1.0
     """The learner sees scale * reward + bias, offline and online."""
     reward_bias: float = 0.0

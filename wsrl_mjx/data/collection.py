@@ -1,38 +1,27 @@
 """Collecting offline data: by random actions, a shipped behaviour, or a policy of one's own."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from envs.base import Environment
 from wsrl_mjx.algos.checks import is_count
-from wsrl_mjx.data import behaviors, dataset, waypoints
+from wsrl_mjx.data import behaviors, dataset, scripted
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.rollout import Act, Controller, Memoryless
+from wsrl_mjx.data.scripted import Source
 
 
-class Source(NamedTuple):
-    """A behaviour in its world.
-
-    Attributes:
-        env: where it acts; a maze's behaviours start in cells of their own.
-        controller: how it acts, sampled.
-        card: what is known of it.
-    """
-
-    env: Environment
-    controller: Controller
-    card: dict[str, Any]
-
-
-def behavior(env: Environment, level: str) -> Source:
+def behavior(env: Environment, level: str, error: float | None = None) -> Source:
     """Returns a behaviour of an environment by name.
 
     Args:
         env: what `envs.make` returns.
-        level: "random"; in a maze "play" or "diverse"; or a level that is shipped for it, such as "medium".
+        level: "random"; in a maze "play" or "diverse"; for a peg "demonstration", "mixed" or "play"; or a
+            level that is shipped for it, such as "medium".
+        error: of a peg's script, m, in what it believes of the hole's place; None for its own.
 
     Raises:
         ValueError: no such behaviour of this environment; the message lists those that are shipped.
@@ -40,9 +29,8 @@ def behavior(env: Environment, level: str) -> Source:
     if level == "random":
         uniform = Memoryless(behaviors.random_act(env.action_size))
         return Source(env, uniform, {"return_mean": None, "how": "uniform actions"})
-    if level in waypoints.KINDS:
-        world = waypoints.world(env, level)
-        return Source(world, waypoints.controller(world), waypoints.card(env.name))
+    if level in scripted.KINDS:
+        return scripted.source(env, level, error)
     folder = behaviors.shipped_folder(env.name)
     if not folder.is_dir():
         raise ValueError(

@@ -1,6 +1,6 @@
 """Running a policy in an environment: one vector step with its transition, and whole episodes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -136,17 +136,32 @@ class EpisodeScores(struct.PyTreeNode):
     lengths: jax.Array  # [N] float32
     x_velocity: jax.Array  # [N] mean forward speed in m/s, 0 where the task has none
     valid: jax.Array  # [N] bool: False where the simulation became non-finite
+    first_obs: jax.Array  # [N, O]
 
 
 _Playing = tuple[EnvState, EpisodeScores, jax.Array, jax.Array, Key]  # state, scores, running [N], steps, key
 
 
-def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> EpisodeScores:
-    """Plays `episodes` whole episodes side by side and returns their scores."""
+def evaluate(
+    env: Environment, act: Act, key: Key, episodes: int, others: Sequence[Environment] = ()
+) -> EpisodeScores:
+    """Plays whole episodes side by side and returns their scores, [N].
+
+    Args:
+        env: the world.
+        act: who acts.
+        key: for starts and actions.
+        episodes: how many.
+        others: the same world with other starts: as many episodes from those of each, in this order, after
+            the world's own.
+    """
     key_reset, key_run = jax.random.split(key)
-    start = reset(env, key_reset, episodes)
+    keys = (key_reset, *(jax.random.fold_in(key_reset, i) for i in range(len(others))))
+    starts = [reset(*world, episodes) for world in zip((env, *others), keys, strict=True)]
+    start = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *starts)
+    episodes *= len(starts)
     zeros = jnp.zeros(episodes)
-    scores = EpisodeScores(zeros, zeros, zeros, jnp.ones(episodes, bool))
+    scores = EpisodeScores(zeros, zeros, zeros, jnp.ones(episodes, bool), start.obs)
 
     def going_on(carry: _Playing) -> jax.Array:
         _, _, running, steps, _ = carry
@@ -158,7 +173,7 @@ def evaluate(env: Environment, act: Act, key: Key, episodes: int) -> EpisodeScor
         stepped = jax.vmap(env.step)(state, act(state.obs, key_act))
         count = running.astype(jnp.float32)
         speed = stepped.metrics.get("x_velocity", zeros)
-        scores = EpisodeScores(
+        scores = scores.replace(
             returns=scores.returns + count * stepped.reward,
             lengths=scores.lengths + count,
             x_velocity=scores.x_velocity + count * speed,

@@ -79,6 +79,20 @@ def with_success_share(rows: Rows, share: float, time_limit: int, seed: int) -> 
     return {name: array[index] for name, array in rows.items()}
 
 
+def first_successes(rows: Rows, count: int, time_limit: int) -> Rows:
+    """Returns the first `count` trajectories that succeed.
+
+    Raises:
+        TooFewError: there are not so many.
+    """
+    found = find(rows, time_limit)
+    succeeded = np.flatnonzero(found.whole & (found.returns > SUCCESS))
+    if len(succeeded) < count:
+        raise TooFewError(f"only {len(succeeded)} of the rollouts succeed, where {count} are asked for")
+    index = np.isin(found.of_row, succeeded[:count])
+    return {name: array[index] for name, array in rows.items()}
+
+
 def _counts(succeeded: int, failed: int, share: float) -> tuple[int, int]:
     """Returns the largest numbers of successes and failures with this share of successes."""
     if succeeded * (1.0 - share) > failed * share:

@@ -1,9 +1,5 @@
 """The picture of a run in a maze: the value of every place and the ways taken, at three moments."""
 
-import re
-from dataclasses import dataclass
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,27 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from wsrl_mjx.rendering.maze_view import POINTS_PER_CELL
+from wsrl_mjx.rendering.moments import Moment, three
 
 WALL, REACHED, LOST, START, GOAL = "#4a4f57", "#ffffff", "#b3202c", "#1f5fa8", "#2e8b57"
-
-
-@dataclass(frozen=True)
-class Moment:
-    """What was seen at one evaluation: arrays of `rendering.maze_view`, each with a leading axis of seeds."""
-
-    step: int
-    seen: dict[str, np.ndarray]
-
-
-def read(folder: Path) -> list[Moment]:
-    """Returns the looks of the online phase in `folder`, in order; the first is at the switch."""
-    found = []
-    for path in folder.glob("online-*.npz"):
-        match = re.fullmatch(r"online-(\d+)", path.stem)
-        if match:
-            with np.load(path) as arrays:
-                found.append(Moment(int(match[1]), {name: arrays[name] for name in arrays.files}))
-    return sorted(found, key=lambda moment: moment.step)
 
 
 def draw(moments: list[Moment], success: dict[int, float], title: str) -> Figure:
@@ -45,9 +23,7 @@ def draw(moments: list[Moment], success: dict[int, float], title: str) -> Figure
         success: by step, in percent; of all evaluated episodes, of which a panel shows a few.
         title: of the figure.
     """
-    after = moments[1:] or moments
-    lowest = min(after, key=lambda moment: success[moment.step])
-    chosen = [("at the switch", moments[0]), ("lowest", lowest), ("end", moments[-1])]
+    chosen = three(moments, success)
     values = np.concatenate([moment.seen["values"].mean(axis=0) for _, moment in chosen])
     scale = Normalize(values.min(), values.max())
     rows, columns = moments[0].seen["walls"].shape

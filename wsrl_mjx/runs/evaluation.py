@@ -12,12 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from envs.base import Environment
 from wsrl_mjx import keys
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.data import rollout
 from wsrl_mjx.data.replay import ReplayBuffer
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.rendering import maze_view
+from wsrl_mjx.rendering import maze_view, start_view
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.setup import Setup
 from wsrl_mjx.training import diagnostics
@@ -60,6 +61,9 @@ class Evaluation:
         # The picture is of one policy's seeds: over a grid it would mix what differs.
         looks = setup.options.run_dir / layout.MAZE_LOOKS
         self._maze = None if config.points else maze_view.of(env, sac, looks, placement)
+        maps = setup.options.run_dir / layout.START_MAPS
+        self._starts = None if config.points else start_view.of(env, maps)
+        self._others: dict[str, Environment] = getattr(env, "other_starts", {})
         self._seeds = jnp.asarray([member.seed for member in setup.members])
         self._draw = jax.jit(setup.placement.over_members(diagnostics.draw_replay, (0, None, None, 0)))
         axes = (member_axes(sac), 0)
@@ -126,7 +130,11 @@ class Evaluation:
         online: SinceSwitch | None,
     ) -> Values:
         key, key_judge, key_look, key_value = of_step
-        episodes = self._run("evaluation", self._play, agent.actor.params, key)
+        played: rollout.EpisodeScores = self._run("evaluation", self._play, agent.actor.params, key)
+        if self._starts is not None and phase == "online":
+            self._starts.keep(step, played)
+        count = self._config.evaluation.eval_episodes
+        episodes = jax.tree.map(lambda leaf: leaf[:, :count], played)
         values = {
             "eval/return": episodes.returns.mean(axis=1),
             "eval/return_std": episodes.returns.std(axis=1),
@@ -136,11 +144,14 @@ class Evaluation:
         }
         if self._env.reference is not None:
             values["eval/score"] = self._env.reference.normalize(values["eval/return"])
+            for index, name in enumerate(self._others, 1):
+                returns = played.returns[:, index * count : (index + 1) * count].mean(axis=1)
+                values[f"eval/score_{name}"] = self._env.reference.normalize(returns)
         if held_out is not None:
             values |= self._run("held-out data", self._judge, self._sac, agent, held_out, key_judge)
-            count = self._config.evaluation.true_value_states
-            if count:
-                arguments = self._followed[phase], agent, held_out.obs[:count], key_value
+            states = self._config.evaluation.true_value_states
+            if states:
+                arguments = self._followed[phase], agent, held_out.obs[:states], key_value
                 values |= self._run("true values", self._true_value[phase], *arguments)
         if self._maze is not None:
             self._maze.keep(phase, step, agent, key_look, self._measuring)
@@ -182,7 +193,8 @@ class Evaluation:
     def _play_one(self, actor_params: Any, key: Key) -> rollout.EpisodeScores:
         """Plays deterministic episodes."""
         act = lambda obs, _: self._sac.policy(actor_params, obs).mode()
-        return rollout.evaluate(self._env, act, key, self._config.evaluation.eval_episodes)
+        count, others = self._config.evaluation.eval_episodes, tuple(self._others.values())
+        return rollout.evaluate(self._env, act, key, count, others)
 
     def _true_value_one(self, sac: Any, agent: SACState, obs: jax.Array, key: Key) -> diagnostics.Values:
         steps = diagnostics.horizon(self._config.agent.discount)

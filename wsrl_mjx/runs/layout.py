@@ -15,6 +15,8 @@ SUMMARY = "summary.json"  # written last: where it is, the run is whole
 LEARNING_CURVE = "learning_curve.png"
 MAZE_LOOKS = "maze"  # what was seen at each evaluation in a maze
 MAZE_PICTURE = "maze.png"
+START_MAPS = "starts"  # which starts of an insertion succeeded at each evaluation
+START_PICTURE = "starts.png"
 
 # A sweep's folder: the config and the metrics of all, a run folder for each part, and these.
 SWEEP = "sweep.json"  # its axes

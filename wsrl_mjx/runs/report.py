@@ -15,13 +15,19 @@ from wsrl_mjx.analysis.text import counted, duration
 from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.rendering import maze_picture
+from wsrl_mjx.rendering import maze_picture, moments, start_picture
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arms
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import RunFolder, kept_steps, read_metrics
 
-BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#6b6b6b"
+_OF_MOMENTS = (
+    (layout.MAZE_LOOKS, maze_picture.draw, layout.MAZE_PICTURE),
+    (layout.START_MAPS, start_picture.draw, layout.START_PICTURE),
+)
+OTHER_STARTS = "eval/score_"  # before the name of the starts
+TITLES = {"lowest_after_switch": "lowest after the switch"}
+BLUE, GREEN, ORANGE, GREY = "#1f5fa8", "#2e8b57", "#d9822b", "#6b6b6b"
 PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relative to the online part
 
 
@@ -37,13 +43,14 @@ def write(
         figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / layout.LEARNING_CURVE, dpi=130)
     pictures = [layout.LEARNING_CURVE]
-    looks = maze_picture.read(path / layout.MAZE_LOOKS)
-    if looks:
-        steps, scores = curve(rows, "online", "eval/score")
-        success = dict(zip(steps.tolist(), scores.mean(axis=1).tolist(), strict=True))
-        drawn = maze_picture.draw(looks, success, f"{config.env}, {counted(config.num_seeds, 'seed')}")
-        drawn.savefig(path / layout.MAZE_PICTURE, dpi=130)
-        pictures.append(layout.MAZE_PICTURE)
+    for kept, draw, picture in _OF_MOMENTS:
+        seen = moments.read(path / kept)
+        if seen:
+            steps, scores = curve(rows, "online", "eval/score")
+            success = dict(zip(steps.tolist(), scores.mean(axis=1).tolist(), strict=True))
+            drawn = draw(seen, success, f"{config.env}, {counted(config.num_seeds, 'seed')}")
+            drawn.savefig(path / picture, dpi=130)
+            pictures.append(picture)
     RunFolder(path).write_json(layout.SUMMARY, summary)  # last: where it is, the run is whole
     print_summary(summary, reference, console)
     written = [layout.SUMMARY, *pictures, layout.METRICS, *[layout.CHECKPOINTS] * bool(kept_steps(path))]
@@ -85,22 +92,24 @@ def _milestones(
         "lowest_after_switch": returns[steps > 0].min(axis=0),
         "final": returns[-1],
     }
+    of_success = reference is not None and reference.of_success
+    for name in _other_starts(rows) if of_success else ():
+        success = curve(rows, "online", OTHER_STARTS + name)[1] / 100.0
+        milestones |= {f"pretrained_{name}": success[0], f"final_{name}": success[-1]}
     return {
         str(seed): {name: _with_score(values[i], reference) for name, values in milestones.items()}
         for i, seed in enumerate(config.seeds)
     }
 
 
+def _other_starts(rows: list[Row]) -> list[str]:
+    """Returns the names of the other starts that policies were judged from."""
+    names = {row.name for row in rows if row.phase == "online" and row.name.startswith(OTHER_STARTS)}
+    return sorted(name.removeprefix(OTHER_STARTS) for name in names)
+
+
 def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, console: Console) -> None:
     """Prints returns before and after, one line a member, and where the time went."""
-    names = ("pretrained", "lowest_after_switch", "final")
-    header = [
-        "member" if "points" in summary else "seed",
-        "behavior data",
-        "pretrained",
-        "lowest after the switch",
-        "final",
-    ]
     show = lambda entry: _show(entry, reference)
     data = show(summary["behavior"])
     of_all = {
@@ -108,6 +117,9 @@ def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, co
         for point, seeds in summary.get("points", {"": summary.get("seeds")}).items()
         for seed, entry in seeds.items()
     }
+    names: list[str] = [*next(iter(of_all.values()))]
+    kind = "member" if "points" in summary else "seed"
+    header = [kind, "behavior data", *(TITLES.get(name, name.replace("_", ", ")) for name in names)]
     name = lambda member: member.label if member.point else str(member.seed)
     table = [[name(member), data, *(show(entry[n]) for n in names)] for member, entry in of_all.items()]
     title = "Return" if reference is None else f"Return ({reference.quantity})"
@@ -133,6 +145,10 @@ def learning_curve(
                 ha="right", va="bottom", color=GREY, fontsize=9,
             )  # fmt: skip
         left.set_ylabel(reference.quantity if reference else "return")
+        for name in _other_starts(rows):
+            _draw(left, config, rows, OTHER_STARTS + name, GREEN, lambda x: x)
+            text = f"blue: the world's own starts; green: {name}"
+            left.annotate(text, (0.99, 0.02), xycoords="axes fraction", ha="right", fontsize=8, color=GREY)
         _draw(right, config, rows, "critic/q", ORANGE, lambda x: x)
         right.set_ylabel("mean Q on the training batches")
         figure.suptitle(_title(config), fontsize=11)

@@ -1,0 +1,44 @@
+"""Behaviours that are written, not trained: which worlds have them, and what collects there."""
+
+from typing import Any, NamedTuple
+
+from envs.base import Environment
+from envs.episode import Episodes
+from envs.insertion import InsertionTask
+from wsrl_mjx.data import inserting, waypoints
+from wsrl_mjx.data.rollout import Controller
+
+KINDS = tuple(dict.fromkeys((*waypoints.KINDS, *inserting.KINDS)))
+
+
+class Source(NamedTuple):
+    """A behaviour in its world.
+
+    Attributes:
+        env: where it acts; its episodes may start in places of their own.
+        controller: how it acts, sampled.
+        card: what is known of it.
+    """
+
+    env: Environment
+    controller: Controller
+    card: dict[str, Any]
+
+
+def source(env: Environment, kind: str, error: float | None = None) -> Source:
+    """Returns a written behaviour of an environment.
+
+    Args:
+        env: what `envs.make` returns.
+        kind: one of `KINDS`.
+        error: of what it believes, m, where it believes something; None for its own.
+
+    Raises:
+        ValueError: the environment has no such behaviour.
+    """
+    if isinstance(env, Episodes) and isinstance(env.task, InsertionTask) and kind in inserting.KINDS:
+        script = inserting.script(kind, error)
+        task = env.task.starting("inside")
+        return Source(Episodes(task), inserting.Inserter(task, script), inserting.card(script))
+    world = waypoints.world(env, kind)
+    return Source(world, waypoints.controller(world), waypoints.card(env.name))
