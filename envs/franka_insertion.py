@@ -83,7 +83,7 @@ class FrankaInsertion(InsertionTask):
         return self.simulation.advance(physics, self.torques, before_substep)
 
     def torques(self, data: mjx.Data, physics: Physics) -> jax.Array:
-        """Returns the motors' torques [7]: spring and damper at the tip, posture, and the bias forces.
+        """Returns the motors' torques [7] Nm: `pulled`, and what gravity and motion need.
 
         Args:
             data: with positions, velocities and bias forces of this substep.
@@ -92,10 +92,32 @@ class FrankaInsertion(InsertionTask):
         model = self.simulation.mj_model
         site = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_SITE, "tip")
         tip, upright = data.site_xpos[site], data.site_xmat[site].reshape(3, 3)
-        target = physics.target
-        assert target is not None
+        assert physics.target is not None
         moves = self.simulation.jacobian(data, tip, int(model.site_bodyid[site]))
-        velocity = moves @ data.qvel
+        pulled = self.pulled(tip, upright, moves, data.qpos, data.qvel, physics.target) + data.qfrc_bias
+        limit = jnp.array([link.torque for link in franka.LINKS])
+        return jnp.clip(pulled, -limit, limit)
+
+    def pulled(
+        self,
+        tip: jax.Array,
+        upright: jax.Array,
+        moves: jax.Array,
+        qpos: jax.Array,
+        qvel: jax.Array,
+        target: jax.Array,
+    ) -> jax.Array:
+        """Returns the torques [7] of the spring and damper at the tip, and of the posture.
+
+        Args:
+            tip: [3] m, where it is.
+            upright: [3, 3], how the peg is turned, with z up.
+            moves: [6, 7], the tip's velocity and rotation for the joints' velocities.
+            qpos: [7] rad.
+            qvel: [7] rad/s.
+            target: [D], where the tip is told to be.
+        """
+        velocity = moves @ qvel
         stretch = jnp.clip(target[:3] - tip, -REACH, REACH)
         yaw = target[3] if self.turning else jnp.zeros(())
         turn = jnp.clip(
@@ -105,12 +127,10 @@ class FrankaInsertion(InsertionTask):
         )
         force = STIFFNESS * stretch - DAMPING * velocity[:3]
         torque = TURN_STIFFNESS * turn - TURN_DAMPING * velocity[3:]
-        posture = POSTURE_STIFFNESS * (jnp.array(franka.READY) - data.qpos) - POSTURE_DAMPING * data.qvel
+        posture = POSTURE_STIFFNESS * (jnp.array(franka.READY) - qpos) - POSTURE_DAMPING * qvel
         # What of the posture's torques the tip would feel is left out.
         felt = jnp.linalg.solve(moves @ moves.T, moves @ posture)
-        total = moves.T @ jnp.concatenate([force, torque]) + posture - moves.T @ felt + data.qfrc_bias
-        limit = jnp.array([link.torque for link in franka.LINKS])
-        return jnp.clip(total, -limit, limit)
+        return moves.T @ (jnp.concatenate([force, torque]) - felt) + posture
 
     def _with_yaw(self, place: jax.Array, rotation: jax.Array) -> jax.Array:
         if not self.turning:

@@ -24,11 +24,12 @@ from wsrl_mjx.data import cache, files
 from wsrl_mjx.experiments import figure_pages, figure_runs, jobs, sweep
 from wsrl_mjx.experiments.figure_pages import RUNS
 from wsrl_mjx.experiments.figure_runs import Request
-from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
+from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP, INSERTION
 from wsrl_mjx.experiments.warmup_map import AS_ROLLED_OUT
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.training import runtime
 
+PEGS = ("peg-insertion",)
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
 # The axes of the heat map, as settings and as flags.
 AXES = {"offline_steps": "offline-steps", "success_share": "success-shares"}
@@ -47,7 +48,8 @@ class Command:
     num_seeds: int = 8
     """Seeds of every run."""
     envs: Annotated[tuple[str, ...], tyro.conf.arg(aliases=("--env",))] = ()
-    """Environments, each with a row in the figure; unset: pointmaze-large, or three mazes in the heat map."""
+    """Environments, each with a row in the figure; unset: pointmaze-large, three mazes in the heat map, the
+    gripper in insertion."""
     set: tuple[str, ...] = ()
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
     offline_steps: tuple[int, ...] = ()
@@ -68,7 +70,7 @@ class Command:
     @property
     def worlds(self) -> tuple[str, ...]:
         """The environments, given or not."""
-        return self.envs or (MAZES if self.figure == HEAT_MAP else ("pointmaze-large",))
+        return self.envs or {HEAT_MAP: MAZES, INSERTION: PEGS}.get(self.figure, ("pointmaze-large",))
 
     @property
     def lengths(self) -> tuple[int, ...]:

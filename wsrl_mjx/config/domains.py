@@ -99,7 +99,7 @@ PEG = Domain(
             "discount": 0.99,
             "target_rate": 0.005,
             "init_temperature": 1.0,
-            "online_steps": 10_000,
+            "online_steps": 8000,
             "backup_actions": 1,
             "critic_hidden": (64, 64, 64),
             "actor_hidden": (64, 64),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings
+from wsrl_mjx.analysis import comparison, curve_files, curve_plots, rankings, recovery
 from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.text import markdown_table, with_interval
 from wsrl_mjx.config.assignments import written
@@ -122,6 +122,12 @@ def _results(request: Request, arms: Sequence[Arm], names: Sequence[str]) -> lis
         "all online steps (area): means and interquartile means (IQM), with 95 % bootstrap intervals.",
         comparison.markdown(comparison.table(arms)),
     ]
+    if all(arm.success_rate for arm in arms):
+        parts += [
+            "How many seeds reach 90 %, and after how many environment steps since the switch: the median, "
+            "with the first and the last seed's.",
+            recovery.markdown(arms),
+        ]
     if metrics := [name for name in names if name != curve_files.SCORE]:
         parts += [
             "At the first evaluation since the switch that measured it (at the switch there is no replay "

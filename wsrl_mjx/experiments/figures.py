@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from wsrl_mjx.config.methods import METHODS
 
 TRUE_VALUE_STATES = 20  # restarts of an evaluation, where the figure draws the measured value
+INSERTION = "insertion"
 HEAT_MAP = "when_warmup_matters"  # its arms are a grid, see `warmup_map`
 
 
@@ -87,6 +88,9 @@ ARMS: dict[str, FigureArm] = {
         {"offline_share": 0.5, "ensemble_size": 2, "layer_norm": False, "utd": 1.0},
     ),
     "calql-append": FigureArm("Cal-QL, data appended", "calql", {"retain": "append"}),
+    "calql-goes-on": FigureArm("Cal-QL goes on", "calql"),
+    "serl": FigureArm(METHODS["serl"].title, "serl"),
+    "wsrl-warmup-0-share-50": _wsrl("no warmup, 50 % offline", warmup_steps=0, offline_share=0.5),
     "wsrl-share-50": _wsrl("WSRL, 50 % offline", offline_share=0.5),
     "wsrl-append": _wsrl("WSRL, data appended", retain="append"),
     # -- pretrainings
@@ -212,6 +216,24 @@ FIGURES: dict[str, FigureOfPaper] = {
         "",
         "When does the warmup matter, over mazes, lengths of pretraining and the data's share of successes?",
         "Final success with the warmup minus without, both from the same pretraining.",
+    ),
+    INSERTION: FigureOfPaper(
+        "section on the real robot",
+        "What does the warmup save, and does keeping data reach the starts that the data does not?",
+        "A peg is inserted for a sparse reward. Success from the starts that the data has too, and from a "
+        "ring around them; SERL is RLPD with 20 demonstrations.",
+        (
+            "wsrl",
+            "wsrl-warmup-2000",
+            "wsrl-warmup-1000",
+            "wsrl-warmup-0",
+            "wsrl-warmup-0-share-50",
+            "calql-goes-on",
+            "rlpd",
+            "serl",
+            "sac",
+        ),
+        ("score", "eval/score_outside", "held_out/q", "held_out/td_error"),
     ),
     "warmup": FigureOfPaper(
         "figures 10 and 11",
