@@ -100,7 +100,7 @@ def visited(name: str) -> SimpleNamespace:
         tip = jnp.where(deep, jnp.array([0.0005, -0.0005, -0.02]), jnp.append(aside, 0.0002))
         return task.reset(key).replace(physics=task.place(tip).replace(target=tip))
 
-    states = jax.vmap(low)(jax.random.split(jax.random.key(0), COUNT))
+    states = jax.jit(jax.vmap(low))(jax.random.split(jax.random.key(0), COUNT))
     push = jax.random.uniform(jax.random.key(1), (4, COUNT, 3), minval=-1.0, maxval=1.0)
     push = push.at[..., 2].set(-jnp.abs(push[..., 2]))  # down, into contact
     step = jax.jit(jax.vmap(task.step))
@@ -110,6 +110,7 @@ def visited(name: str) -> SimpleNamespace:
     return SimpleNamespace(task=task, before=states, actions=push[3], after=after)
 
 
+@cache
 def stepped_in_c(name: str, **budget: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns where C MuJoCo lands from the same states, [COUNT, 2 nv], and how many contacts each had."""
     seen = visited(name)
@@ -139,24 +140,24 @@ def stepped_in_c(name: str, **budget: int) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(landed), np.array(contacts)
 
 
-def errors(name: str, **budget: int) -> np.ndarray:
-    """Returns [COUNT] the largest difference in m, rad, m/s or rad/s to C MuJoCo."""
-    after = visited(name).after.physics
-    landed, contacts = stepped_in_c(name, **budget)
-    assert np.mean(contacts > 0) > 0.5, "most of the states compared must be in contact"
-    return np.abs(np.concatenate([after.qpos, after.qvel], axis=1) - landed).max(axis=1)
-
-
 @pytest.mark.parametrize("name", BODIES)
 def test_a_step_in_contact_is_c_mujocos(name: str) -> None:
-    error = errors(name)
-    assert np.median(error) < 1e-4 and np.quantile(error, 0.9) < 5e-3
+    after = visited(name).after.physics
+    landed, contacts = stepped_in_c(name)
+    assert np.mean(contacts > 0) > 0.5, "most of the states compared must be in contact"
+    places = after.qpos.shape[1]
+    # m or rad. The two find other points of contact where the tip's round end meets an edge of the hole.
+    place = np.abs(after.qpos - landed[:, :places]).max(axis=1)
+    speed = np.abs(after.qvel - landed[:, places:]).max(axis=1)
+    assert np.median(place) < 1e-6 and place.max() < 2e-3
+    assert np.median(speed) < 1e-5 and np.quantile(speed, 0.8) < 5e-3
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_the_solver_budget_lands_where_the_converged_one_does(name: str) -> None:
-    error = errors(name, iterations=100, ls_iterations=50)
-    assert np.median(error) < 1e-4 and np.quantile(error, 0.9) < 5e-3
+    budget, converged = stepped_in_c(name)[0], stepped_in_c(name, iterations=100, ls_iterations=50)[0]
+    error = np.abs(budget - converged).max(axis=1)  # m, rad, m/s, rad/s
+    assert np.quantile(error, 0.8) < 1e-6 and error.max() < 0.05
 
 
 @pytest.mark.parametrize("name", BODIES)
@@ -226,7 +227,7 @@ def test_the_hole_is_where_its_episode_has_it() -> None:
 
 
 def test_a_square_peg_goes_in_only_when_it_is_turned_as_the_hole() -> None:
-    task = task_of("peg-insertion", peg="square", turning=True, hole_yaw=0.3)
+    task = task_of("peg-insertion", peg="square", radius=0.012, turning=True, hole_yaw=0.3)
 
     def lower(yaw: jax.Array) -> jax.Array:
         place = jnp.append(jnp.array([0.0, 0.0, 0.01]), yaw)
@@ -267,7 +268,7 @@ def test_a_gripper_can_be_put_where_it_was_seen(turning: bool) -> None:
         ({"clearance": -0.001}, "the peg of 8 mm would not fit into its hole of 6 mm"),
         ({"clearance": 0.0}, "clearance is 0.0"),
         ({"start_height": -0.01}, "start_height is -0.01 m; it must be above the plate"),
-        ({"radius": 0.05}, "radius of a round peg is 0.05"),
+        ({"radius": 0.05}, "radius is 0.05 m"),
         ({"peg": "hexagonal"}, "peg is 'hexagonal'; choose one of round, square"),
         ({"starts": "above"}, "starts is 'above'; choose one of everywhere, inside, outside"),
         ({"hole": (0.2, 0.0)}, "it must stay within 0.05 m"),
