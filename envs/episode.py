@@ -61,6 +61,11 @@ class Episodes:
         own: Any = getattr(self.task, "other_starts", None)
         return {} if own is None else {name: Episodes(task) for name, task in own().items()}
 
+    @property
+    def cpu_options(self) -> dict[str, Any]:
+        """XLA's options that programs with this world need on a CPU; a task without any has none."""
+        return getattr(self.task, "cpu_options", {})
+
     def fingerprint(self) -> str:
         """Returns the task's digest; its time limit is in it. A task without one is known by its source."""
         own: Any = getattr(self.task, "fingerprint", None)

@@ -8,6 +8,7 @@ follow from shape and mass.
 """
 
 import math
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -47,40 +48,40 @@ DAMPING, ARMATURE = 0.5, 0.1  # Nm s/rad and kg m2 of a joint: small, for a driv
 class Pose(NamedTuple):
     """A place in the base's frame, and how what is there is turned."""
 
-    position: jax.Array  # [3] m
-    rotation: jax.Array  # [3, 3]
+    position: jax.Array  # [..., 3] m
+    rotation: jax.Array  # [..., 3, 3]
 
 
 def mjcf(base: tuple[float, float, float], held: str) -> tuple[str, str]:
     """Returns the MJCF of the arm's body and of its seven motors.
 
+    The hand and what it holds are parts of the last link, not bodies of their own: every body more in a chain
+    costs time.
+
     Args:
         base: where it stands, m.
-        held: MJCF of a body whose origin is between the fingers' ends, with z away from the hand.
+        held: MJCF of geoms in the last link's frame, whose z points away from the hand.
     """
+    palm, ends = FLANGE + 0.04, FLANGE + HAND - 0.015
     inner = f"""
-<body name="hand" pos="0 0 {FLANGE}">
-  <geom name="hand" type="capsule" fromto="0 -0.06 0.04 0 0.06 0.04" size="0.03" mass="{HAND_MASS}" {_SEEN}/>
-  <geom name="fingers" type="capsule" fromto="0 0 0.06 0 0 {HAND - 0.015}" size="0.015" mass="0" {_SEEN}/>
-  <body name="held" pos="0 0 {HAND}">
-{held}
-  </body>
-</body>"""
+<geom name="hand" type="capsule" fromto="0 -0.06 {palm} 0 0.06 {palm}" size="0.03" {_SEEN} mass="{HAND_MASS}"
+/>
+<geom name="fingers" type="capsule" fromto="0 0 {palm} 0 0 {ends}" size="0.015" mass="0" {_SEEN}/>
+{held}"""
     for index, link in reversed(list(enumerate(LINKS, 1))):
         sine, cosine = math.sin(link.alpha), math.cos(link.alpha)
         half = link.alpha / 2
-        place = f"{link.a} {-sine * link.d} {cosine * link.d}"
+        place = np.array([link.a, -sine * link.d, cosine * link.d]) + (np.array(base) if index == 1 else 0.0)
         *ends, radius = link.capsule
         inner = f"""
-<body name="link_{index}" pos="{place}" quat="{math.cos(half)} {math.sin(half)} 0 0">
+<body name="link_{index}" pos="{_text(place)}" quat="{math.cos(half)} {math.sin(half)} 0 0">
   <joint name="joint_{index}" type="hinge" axis="0 0 1" range="{link.low} {link.high}" limited="true"
     damping="{DAMPING}" armature="{ARMATURE}"/>
   <geom type="capsule" fromto="{" ".join(map(str, ends))}" size="{radius}" mass="{link.mass}" {_SEEN}/>
 {inner}
 </body>"""
-    foot = " ".join(map(str, base))
-    stand = f'<geom type="capsule" fromto="0 0 0 0 0 0.14" size="0.07" {_SEEN}/>'
-    arm = f'<body name="base" pos="{foot}">{stand}{inner}</body>'
+    top = (*base[:2], base[2] + 0.14)
+    arm = f'<geom name="foot" type="capsule" fromto="{_text(base)} {_text(top)}" size="0.07" {_SEEN}/>{inner}'
     motors = "\n".join(
         f'<motor joint="joint_{index}" ctrllimited="true" ctrlrange="{-link.torque} {link.torque}"/>'
         for index, link in enumerate(LINKS, 1)
@@ -88,30 +89,48 @@ def mjcf(base: tuple[float, float, float], held: str) -> tuple[str, str]:
     return arm, motors
 
 
+def _text(numbers: Iterable[float]) -> str:
+    return " ".join(map(str, numbers))
+
+
 _SEEN = 'contype="0" conaffinity="0" rgba="0.92 0.93 0.94 1"'  # it touches nothing
 
 
-def poses(angles: jax.Array) -> list[Pose]:
-    """Returns where each joint's frame is in the base's, and last the point between the fingers' ends."""
-    position, rotation = jnp.zeros(3), jnp.eye(3)
-    found = []
-    for link, angle in zip(LINKS, angles, strict=True):
-        sine, cosine = math.sin(link.alpha), math.cos(link.alpha)
-        position = position + rotation @ jnp.array([link.a, -sine * link.d, cosine * link.d])
-        turned = rotation @ jnp.array([[1.0, 0.0, 0.0], [0.0, cosine, -sine], [0.0, sine, cosine]])
+def poses(angles: jax.Array) -> Pose:
+    """Returns each joint's frame in the base's, [8, ...]; the last one is between the fingers' ends.
+
+    A loop over the links: written out, XLA fuses the chain into what uses it and works it out again for every
+    number, which on a CPU took a thousand times as long.
+    """
+
+    def next_link(before: Pose, link: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Pose, Pose]:
+        step, tilt, angle = link
+        turned = before.rotation @ tilt
         c, s = jnp.cos(angle), jnp.sin(angle)
-        rotation = jnp.stack(
-            [c * turned[:, 0] + s * turned[:, 1], c * turned[:, 1] - s * turned[:, 0], turned[:, 2]], axis=1
-        )
-        found.append(Pose(position, rotation))
-    return [*found, Pose(position + rotation @ jnp.array([0.0, 0.0, FLANGE + HAND]), rotation)]
+        x, y, z = turned.T
+        rotation = jnp.stack([c * x + s * y, c * y - s * x, z], axis=1)
+        pose = Pose(before.position + before.rotation @ step, rotation)
+        return pose, pose
+
+    last, of_links = jax.lax.scan(
+        next_link, Pose(jnp.zeros(3), jnp.eye(3)), (jnp.asarray(_STEPS), jnp.asarray(_TILTS), angles)
+    )
+    end = last.position + last.rotation @ jnp.array([0.0, 0.0, FLANGE + HAND])
+    return Pose(
+        jnp.concatenate([of_links.position, end[None]]),
+        jnp.concatenate([of_links.rotation, last.rotation[None]]),
+    )
 
 
-def jacobian(of: list[Pose], point: jax.Array) -> jax.Array:
+def jacobian(of: Pose, point: jax.Array) -> jax.Array:
     """Returns how the joints move the hand's `point` [3]: [6, 7], its velocity above its rotation."""
-    axes = jnp.stack([pose.rotation[:, 2] for pose in of[:-1]])  # [7, 3]
-    arms = point - jnp.stack([pose.position for pose in of[:-1]])
-    return jnp.concatenate([jnp.cross(axes, arms), axes], axis=1).T
+    axes = of.rotation[:-1, :, 2]  # [7, 3]
+    return jnp.concatenate([jnp.cross(axes, point - of.position[:-1]), axes], axis=1).T
+
+
+def ahead(of: Pose, tool: float) -> jax.Array:
+    """Returns the point [3] that lies `tool` metres in front of the fingers' ends."""
+    return of.position[-1] + tool * of.rotation[-1, :, 2]
 
 
 def turned_down(yaw: jax.Array) -> jax.Array:
@@ -139,12 +158,23 @@ def reach(place: jax.Array, yaw: jax.Array, tool: float, iterations: int = 5) ->
 
     def closer(_: jax.Array, angles: jax.Array) -> jax.Array:
         of = poses(angles)
-        end = of[-1].position + of[-1].rotation @ jnp.array([0.0, 0.0, tool])
-        error = jnp.concatenate([place - end, rotation_error(of[-1].rotation, wanted)])
+        end = ahead(of, tool)
+        error = jnp.concatenate([place - end, rotation_error(of.rotation[-1], wanted)])
         rows = jacobian(of, end)
         return angles + rows.T @ jnp.linalg.solve(rows @ rows.T, error)
 
     return jax.lax.fori_loop(0, iterations, closer, jnp.asarray(READY))
 
 
+_STEPS = np.array([[link.a, -math.sin(link.alpha) * link.d, math.cos(link.alpha) * link.d] for link in LINKS])
+_TILTS = np.array(
+    [
+        [
+            [1.0, 0.0, 0.0],
+            [0.0, math.cos(link.alpha), -math.sin(link.alpha)],
+            [0.0, math.sin(link.alpha), math.cos(link.alpha)],
+        ]
+        for link in LINKS
+    ]
+)
 LOW, HIGH = (np.array([getattr(link, side) for link in LINKS]) for side in ("low", "high"))

@@ -62,9 +62,9 @@ class InsertionTask(ABC):
     reach: ClassVar[tuple[float, float]]  # m and rad: how far ahead of the tip it may be told to go
 
     substeps: int  # simulation steps per control step
-    clearance: float = 0.001  # m, between a centred peg and each wall
+    clearance: float = 0.0015  # m, between a centred peg and each wall
     peg: str = "round"  # or square
-    radius: float = 0.004  # m, of a round peg and its tip; half the side of a square one
+    radius: float = 0.008  # m, of a round peg and its tip; half the side of a square one
     turning: bool = False  # whether the peg can be turned about its axis
     hole: tuple[float, float] = (0.0, 0.0)  # m, x and y
     hole_yaw: float = 0.0  # rad
@@ -300,19 +300,32 @@ def plate_text(hole: float, friction: float) -> str:
     return f'    <body name="plate" mocap="true">\n{geoms}\n    </body>'
 
 
-def peg_text(peg: str, size: float, friction: float) -> str:
-    """Returns the MJCF of a peg that points down from its body's origin, where its tip is.
+def peg_text(
+    peg: str, size: float, friction: float, tip: float = 0.0, up: float = 1.0, mass: float = 0.0
+) -> str:
+    """Returns the MJCF of a peg along its body's z.
 
     A square peg is its four edges: nothing else of it can touch the walls of a square hole.
+
+    Args:
+        peg: round or square.
+        size: m, its radius, or half its side.
+        friction: with the plate.
+        tip: m, where its tip is.
+        up: 1 or -1, which way along z the rest of it is.
+        mass: kg.
     """
-    shape = f'contype="1" conaffinity="0" condim="3" mass="0" friction="{friction} 0.005 0.0001"'
     if peg == "round":
         corners, radius = [(0.0, 0.0)], size
     else:
         radius, side = EDGE * size, (1 - EDGE) * size
         corners = [(x, y) for x in (-side, side) for y in (-side, side)]
+    low, high = tip + up * radius, tip + up * (PEG_LENGTH - radius)
+    shape = (
+        f'contype="1" conaffinity="0" condim="3" mass="{mass / len(corners)}" '
+        f'friction="{friction} 0.005 0.0001" rgba="0.85 0.45 0.1 1"'
+    )
     return "\n".join(
-        f'<geom name="peg_{index}" type="capsule" size="{radius}" {shape} '
-        f'fromto="{x} {y} {radius} {x} {y} {PEG_LENGTH - radius}" rgba="0.85 0.45 0.1 1"/>'
-        for index, (x, y) in enumerate(corners)
+        f'<geom name="peg_{i}" type="capsule" fromto="{x} {y} {low} {x} {y} {high}" size="{radius}" {shape}/>'
+        for i, (x, y) in enumerate(corners)
     )

@@ -108,10 +108,6 @@ class Simulation:
         def substep(_: jax.Array, now: Physics) -> Physics:
             now, mocap = (now, None) if before_substep is None else before_substep(now)
             if callable(control):
-                # The target must be seen to depend on the substep: XLA moves what does not out of it, and
-                # on a CPU the loop then takes 400 times as long (jax 0.10.2, loops inside of loops).
-                sound = jnp.isfinite(now.qpos).all()
-                now = now.replace(target=jax.tree.map(lambda t: jnp.where(sound, t, jnp.nan), now.target))
                 data = self._step_with(control, now, self._assemble(now, None, mocap))
             else:
                 data = mjx.step(self._model, self._assemble(now, control, mocap))
@@ -130,11 +126,6 @@ class Simulation:
         data = mjx.fwd_actuation(model, data.replace(ctrl=feedback(data, physics)))
         data = mjx.fwd_acceleration(model, data)
         return mjx.euler(model, mjx.solve(model, data))
-
-    def jacobian(self, data: mjx.Data, point: jax.Array, body: int) -> jax.Array:
-        """Returns how the joints move `point` [3] m of a body: [6, nv], its velocity above its rotation's."""
-        translation, rotation = mjx.jac(self._model, data, point, jnp.asarray(body))  # each [nv, 3]
-        return jnp.concatenate([translation, rotation], axis=1).T
 
     def _assemble(self, physics: Physics, control: jax.Array | None, mocap: Mocap | None) -> mjx.Data:
         data = self._template.replace(qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.warmstart)

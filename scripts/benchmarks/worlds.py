@@ -25,6 +25,7 @@ def steps(name: str, num_envs: int, length: int, repeats: int) -> dict[str, Any]
         return jax.lax.scan(body, state, length=length)[0]
 
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, jax.random.key(0), num_envs)
+    runtime.heed(env)
     program = runtime.compiled(jax.jit(advance, donate_argnums=0).lower(state))
     taken = per_step(timed_calls(program, state, repeats), length)
     per_second = num_envs * taken["per_second"]

@@ -43,14 +43,13 @@ def test_the_arm_is_where_mujoco_says_and_moves_as_it_says() -> None:
         moves = np.zeros((6, 7))
         mujoco.mj_jacSite(model, data, moves[:3], moves[3:], 0)
         of = franka.poses(physics.qpos)
-        end = of[-1].position + TOOL * of[-1].rotation[:, 2]
-        np.testing.assert_allclose(franka.jacobian(of, end), moves, atol=2e-6)
+        np.testing.assert_allclose(franka.jacobian(of, franka.ahead(of, TOOL)), moves, atol=2e-6)
         np.testing.assert_allclose(task.velocity(physics), moves[:3] @ data.qvel, atol=1e-5)
 
 
 def test_the_flange_is_where_the_published_parameters_put_it() -> None:
     # Straight up: all lengths along the column, and both elbows' offsets of 0.0825 m and 0.088 m.
-    straight = franka.poses(jnp.zeros(7))[-1].position
+    straight = franka.poses(jnp.zeros(7)).position[-1]
     height = 0.333 + 0.316 + 0.384 - 0.107 - franka.HAND
     np.testing.assert_allclose(straight, [0.088, 0.0, height], atol=1e-6)
 
@@ -62,7 +61,7 @@ def test_an_arm_is_put_where_it_is_asked_to_be_and_points_down(turning: bool) ->
     tips = jax.vmap(task.tip)(states.physics)
     np.testing.assert_allclose(tips, states.physics.target, atol=5e-5)
     assert np.all((states.physics.qpos > franka.LOW) & (states.physics.qpos < franka.HIGH))
-    down = jax.vmap(lambda angles: franka.poses(angles)[-1].rotation[:, 2])(states.physics.qpos)
+    down = jax.vmap(lambda angles: franka.poses(angles).rotation[-1, :, 2])(states.physics.qpos)
     np.testing.assert_allclose(down, np.tile([0.0, 0.0, -1.0], (COUNT, 1)), atol=1e-3)
 
 
@@ -129,11 +128,7 @@ def stepped_in_c(name: str, **budget: int) -> tuple[np.ndarray, np.ndarray]:
             if pulled is None:
                 data.ctrl[:] = target
             else:
-                moves = np.zeros((6, 7))
-                mujoco.mj_jacSite(model, data, moves[:3], moves[3:], 0)
-                upright = data.site_xmat[0].reshape(3, 3)
-                data.ctrl[:] = pulled(data.site_xpos[0], upright, moves, data.qpos, data.qvel, target)
-                data.ctrl[:] += data.qfrc_bias
+                data.ctrl[:] = pulled(data.qpos, data.qvel, target) + data.qfrc_bias
             mujoco.mj_step2(model, data)
         contacts.append(data.ncon)
         landed.append(np.concatenate([data.qpos, data.qvel]))
@@ -265,7 +260,7 @@ def test_a_gripper_can_be_put_where_it_was_seen(turning: bool) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"clearance": -0.001}, "the peg of 8 mm would not fit into its hole of 6 mm"),
+        ({"clearance": -0.001}, "the peg of 16 mm would not fit into its hole of 14 mm"),
         ({"clearance": 0.0}, "clearance is 0.0"),
         ({"start_height": -0.01}, "start_height is -0.01 m; it must be above the plate"),
         ({"radius": 0.05}, "radius is 0.05 m"),
@@ -286,5 +281,8 @@ def test_options_that_cannot_work_are_refused(name: str, options: dict[str, Any]
 
 def test_the_arm_stands_where_it_says() -> None:
     model = task_of("franka-peg-insertion").simulation.mj_model
-    base = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "base")
-    np.testing.assert_allclose(model.body_pos[base], BASE)
+    link = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "link_1")
+    np.testing.assert_allclose(model.body_pos[link], np.add(BASE, [0.0, 0.0, 0.333]))
+    assert sum(model.body_mass) == pytest.approx(
+        sum(link.mass for link in franka.LINKS) + 0.73 + 0.1, abs=0.01
+    )

@@ -38,8 +38,8 @@ class Script:
 
 KINDS = {
     "demonstration": Script(error=0.002, search=0.004, noise=0.2),
-    "mixed": Script(error=0.008, search=0.004, noise=0.4),
-    "play": Script(error=0.008, search=0.004, noise=0.4, roaming=0.95),
+    "mixed": Script(error=0.011, search=0.004, noise=0.4),
+    "play": Script(error=0.011, search=0.004, noise=0.4, roaming=0.95),
 }
 
 

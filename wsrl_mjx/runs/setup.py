@@ -16,6 +16,7 @@ from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.runs import plan, pretrained, resumed_data
 from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.training import runtime
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.sharding import Devices, Placement
 from wsrl_mjx.types import Key
@@ -61,6 +62,7 @@ class Setup:
             ValueError: a dataset, devices, a pretraining or memory that cannot be had, or true values of a
                 world that cannot be restarted.
         """
+        runtime.heed(env)
         states = config.evaluation.true_value_states
         if states and not getattr(env, "restartable", False):
             raise ValueError(

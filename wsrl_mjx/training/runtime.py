@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+from envs.base import Environment
 from wsrl_mjx.training import cores
 
 NO_PARTITIONS = "--xla_cpu_multi_thread_eigen=false"
@@ -82,6 +83,11 @@ def prepare_cpu() -> None:
         # Where JAX has its devices already, their number stays.
         with contextlib.suppress(RuntimeError):
             jax.config.update("jax_num_cpu_devices", cores.free())
+
+
+def heed(env: Environment) -> None:
+    """Compiles every program from now on with the options that a world asks for, on a CPU."""
+    CPU_OPTIONS.update(getattr(env, "cpu_options", {}))
 
 
 def compiled(lowered: jax.stages.Lowered) -> Any:

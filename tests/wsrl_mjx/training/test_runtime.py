@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import envs
 import wsrl_mjx as wsrl
 from wsrl_mjx.training import runtime
 
@@ -94,6 +95,14 @@ def test_an_option_that_this_version_does_not_know_is_left_out(monkeypatch: pyte
     monkeypatch.setattr(runtime, "CPU_OPTIONS", {"xla_cpu_of_another_version": ""})
     program = runtime.compiled(double())
     np.testing.assert_array_equal(program(jnp.ones((300, 300))), np.full((300, 300), 300.0))
+
+
+def test_a_world_can_ask_for_options_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "CPU_OPTIONS", dict(runtime.CPU_OPTIONS))
+    runtime.heed(envs.make("peg-insertion"))
+    assert "xla_cpu_use_fusion_emitters" not in runtime.CPU_OPTIONS
+    runtime.heed(envs.make("franka-peg-insertion"))
+    assert runtime.CPU_OPTIONS["xla_cpu_use_fusion_emitters"] is False
 
 
 # -- options that decide numbers --------------------------------------------------------------------------
