@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from mujoco import mjx
 
 from envs import franka
-from envs.insertion import PEG_LENGTH, InsertionTask, peg_text, plate_text
+from envs.insertion import InsertionTask
+from envs.insertion_models import PEG_LENGTH, peg_text, plate_text
 from envs.simulation import BeforeSubstep, Physics
 
 BASE = (-0.5, 0.0, -0.15)  # m: the plate is half a metre before the arm, its top 0.15 m above the arm's foot
@@ -34,8 +35,8 @@ class FrankaInsertion(InsertionTask):
     """
 
     body = "franka"
-    # XLA's newer emitters work out the chain of links anew for every number that needs it: seconds a step in a
-    # scan of 16 arms, where it takes milliseconds without them (jax 0.10.2; docs/environments.md).
+    # XLA's newer emitters work out the chain of links anew for every number that needs it: seconds a step of
+    # 16 arms, where it takes milliseconds without them (jax 0.10.2; docs/environments.md).
     cpu_options: ClassVar[dict[str, bool]] = {"xla_cpu_use_fusion_emitters": False}
     reach = (REACH, TURN_REACH)
 

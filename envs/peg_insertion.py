@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import EnvState
-from envs.insertion import PEG_LENGTH, InsertionTask, peg_text, plate_text
+from envs.insertion import InsertionTask
+from envs.insertion_models import PEG_LENGTH, peg_text, plate_text
 from envs.simulation import BeforeSubstep, Physics
 
 STIFFNESS, DAMPING, FORCE = 400.0, 20.0, 10.0  # N/m, N s/m, N at the most

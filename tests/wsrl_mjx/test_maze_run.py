@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wsrl_mjx.cli import train
-from wsrl_mjx.rendering import maze_picture
+from wsrl_mjx.rendering import moments
 from wsrl_mjx.runs.run_folder import read_metrics
 
 SIZES = {
@@ -30,11 +30,11 @@ def test_a_maze_trains_and_leaves_its_picture(tmp_path: Path, capsys: pytest.Cap
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert 0.0 <= summary["behavior"]["score"] <= 100.0
 
-    moments = maze_picture.read(tmp_path / "run" / "maze")
-    assert [moment.step for moment in moments] == [0, 200, 400]
-    paths = moments[0].seen["paths"]
+    seen = moments.read(tmp_path / "run" / "maze")
+    assert [moment.step for moment in seen] == [0, 200, 400]
+    paths = seen[0].seen["paths"]
     assert paths.shape == (2, 101, 4, 2)
-    start = moments[0].seen["start"]
+    start = seen[0].seen["start"]
     assert np.abs(paths[:, 0] - start).max() <= 0.25 + 1e-6
-    assert moments[0].seen["values"].shape == (2, 7 * 16) and moments[0].seen["points"].shape == (7 * 16, 2)
+    assert seen[0].seen["values"].shape == (2, 7 * 16) and seen[0].seen["points"].shape == (7 * 16, 2)
     assert matplotlib.image.imread(tmp_path / "run" / "maze.png").std() > 0.1

@@ -59,7 +59,7 @@ class Command:
     """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
     data as it is rolled out."""
     arms: tuple[str, ...] = ()
-    """Run only these arms of the figure, by their names in wsrl_mjx/experiments/figures.py; unset: all."""
+    """Only these arms of the figure, by their names in wsrl_mjx/experiments/figure_arms.py; unset: all."""
     out: Path | None = None
     """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
     draw: bool = False

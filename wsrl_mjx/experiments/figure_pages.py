@@ -9,8 +9,9 @@ from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.text import markdown_table, with_interval
 from wsrl_mjx.config.assignments import written
 from wsrl_mjx.experiments import jobs, warmup_map
+from wsrl_mjx.experiments.figure_arms import ARMS
 from wsrl_mjx.experiments.figure_runs import Plan, Request, settings
-from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP
+from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arm

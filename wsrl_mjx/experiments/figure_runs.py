@@ -13,7 +13,8 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.config.validation import choose
 from wsrl_mjx.experiments import jobs, warmup_map
-from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP, FigureArm, Times
+from wsrl_mjx.experiments.figure_arms import ARMS, FigureArm, Times
+from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
 from wsrl_mjx.runs import pretrained
 

@@ -86,7 +86,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"cql_alpha": 3.4028235677973366e38}, "cql_alpha must be finite, and below 3.4e38, got 3.4028"),
         ({"target_entropy": float("nan")}, "target_entropy must be finite, and below 3.4e38, got nan"),
         ({"discount": 1.0, "offline_algo": "calql"}, "discount must be less than 1"),
-        ({"method": "rlpdd"}, "sac, rlpd, jsrl, so2, awac, got 'rlpdd'; did you mean 'rlpd'"),
+        ({"method": "rlpdd"}, "sac, rlpd, serl, jsrl, so2, awac, got 'rlpdd'; did you mean 'rlpd'"),
         ({"online_algo": "bc"}, "online_algo must be one of sac, cql, calql, iql, awac, so2, got 'bc'"),
         ({"warmup_source": "replay"}, "warmup_source must be one of policy, random, data, got 'replay'"),
         ({"retain": "all"}, "retain must be one of none, append, got 'all'"),

@@ -83,3 +83,10 @@ def test_which_are_left_out_is_drawn() -> None:
 def test_too_few_of_one_outcome_are_refused(outcomes: str, share: float) -> None:
     with pytest.raises(TooFewError, match=rf"success_share {share}: of the dataset's whole trajectories \d"):
         trajectories.with_success_share(rows_of(outcomes), share, LIMIT, seed=0)
+
+
+def test_the_first_successes_are_whole_and_as_many_as_asked_for() -> None:
+    rows = rows_of("fscss")
+    assert outcomes_of(trajectories.first_successes(rows, 2, LIMIT)) == [1, 3]
+    with pytest.raises(TooFewError, match="only 3 of the rollouts succeed, where 4 are asked for"):
+        trajectories.first_successes(rows, 4, LIMIT)

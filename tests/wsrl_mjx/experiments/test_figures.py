@@ -10,9 +10,10 @@ import pytest
 from wsrl_mjx.analysis import curve_plots
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.experiments import figure_pages, figure_runs
+from wsrl_mjx.experiments.figure_arms import ARMS, Times
 from wsrl_mjx.experiments.figure_pages import RUNS
 from wsrl_mjx.experiments.figure_runs import Plan, Request
-from wsrl_mjx.experiments.figures import ARMS, FIGURES, HEAT_MAP, Times
+from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.pretrained import as_json

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wsrl_mjx.rendering import maze_picture
+from wsrl_mjx.rendering import maze_picture, moments
 from wsrl_mjx.rendering.maze_view import POINTS_PER_CELL
 
 
@@ -24,11 +24,11 @@ def test_the_lowest_moment_is_that_of_all_evaluated_episodes(tmp_path: Path) -> 
     for name, value in (("pretrain-100", 0.4), ("online-0", 0.0), ("online-2000", 0.2), ("online-500", 0.1)):
         look(tmp_path, name, value)
     look(tmp_path, "online-10000", 0.3)
-    moments = maze_picture.read(tmp_path)
-    assert [moment.step for moment in moments] == [0, 500, 2000, 10_000]
+    seen = moments.read(tmp_path)
+    assert [moment.step for moment in seen] == [0, 500, 2000, 10_000]
     # All episodes that are drawn arrive at every moment; of those that are not, the fewest at 2,000.
     success = {0: 10.0, 500: 60.0, 2000: 40.0, 10_000: 100.0}
-    panels = maze_picture.draw(moments, success, "title").axes[:3]
+    panels = maze_picture.draw(seen, success, "title").axes[:3]
     assert [panel.get_title() for panel in panels] == [
         "at the switch: step 0, success 10 %",
         "lowest: step 2,000, success 40 %",
@@ -38,4 +38,4 @@ def test_the_lowest_moment_is_that_of_all_evaluated_episodes(tmp_path: Path) -> 
 
 
 def test_a_run_without_looks_has_none(tmp_path: Path) -> None:
-    assert maze_picture.read(tmp_path) == [] and maze_picture.read(tmp_path / "maze") == []
+    assert moments.read(tmp_path) == [] and moments.read(tmp_path / "maze") == []
