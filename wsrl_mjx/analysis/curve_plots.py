@@ -61,8 +61,6 @@ class Panel:
 # Squared TD errors span orders of magnitude where critics diverge; values can have either sign.
 PANELS = (
     Panel("score", "score"),
-    Panel("eval/score_inside", "success from inside the data's starts, %"),
-    Panel("eval/score_outside", "success from outside the data's starts, %"),
     Panel("critic/q", "mean Q, training batches"),
     Panel("held_out/q", "mean Q, held-out data"),
     Panel("held_out/td_error", "squared TD error, held-out data", log=True),
@@ -76,6 +74,8 @@ PANELS = (
     Panel("drift/kl", "KL to the pretrained policy, nats"),
     Panel("drift/action", "distance to the pretrained actions"),
     Panel("cql/below_floor", "share of samples below the return"),
+    Panel("eval/score_inside", "success from inside the data's starts, %"),
+    Panel("eval/score_outside", "success from outside the data's starts, %"),
 )
 
 

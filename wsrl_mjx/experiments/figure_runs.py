@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import envs as worlds
 from wsrl_mjx.config.assignments import written
+from wsrl_mjx.config.domains import domain_of
+from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.config.validation import choose
@@ -105,6 +107,10 @@ def plan(request: Request) -> Plan:
             if "warmup_steps" in ARMS[name].changes and warmup >= steps:
                 reason = f"its warmup of {warmup:,} does not fit into {steps:,} online steps"
                 left_out[run_name(env, name)] = reason
+                continue
+            demonstrations = METHODS[ARMS[name].method].settings.get("dataset")
+            if demonstrations not in (None, *domain_of(env).datasets):
+                left_out[run_name(env, name)] = f"{env} has no dataset {demonstrations}"
                 continue
             job = _job(name, env, request)
             if job.config == default.config:

@@ -73,7 +73,7 @@ def test_many_panels_are_wrapped(tmp_path: Path) -> None:
     names = [panel.name for panel in curve_plots.PANELS[1:] if panel.name != "value/q"]
     curves = CURVES | {name: {0: (1.0, 1.0), 2000: (2.0, 3.0)} for name in names}
     drawn = curve_plots.figure([arm(tmp_path / "run", curves=curves)], "")
-    assert [axes.get_visible() for axes in drawn.axes] == [True] * 13 + [False] * 3
+    assert [axes.get_visible() for axes in drawn.axes] == [True] * 15 + [False]
     assert drawn.axes[3].get_yscale() == "log"
 
 
