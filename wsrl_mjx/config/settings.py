@@ -22,7 +22,8 @@ class DataConfig:
 
     dataset: str = "medium"
     """A dataset of the environment's family, or the folder of one on disk. Locomotion: random, medium,
-    expert, medium-expert, medium-replay; mazes: play, diverse, random."""
+    expert, medium-expert, medium-replay; mazes: play, diverse, random; pegs: mixed, play,
+    demos-20, demos-100, random."""
     dataset_size: int = 1_000_000
     """Transitions to roll out; a dataset on disk has the size that it has."""
     dataset_seed: int = 0
@@ -125,8 +126,8 @@ class Config:
     """One experiment."""
 
     env: str = "ant"
-    """ant, ant-direction, halfcheetah, hopper, walker2d, pointmaze- or antmaze- with umaze, medium, large or
-    ultra, or brax:<name>."""
+    """ant, ant-direction, halfcheetah, hopper, walker2d, peg-insertion, franka-peg-insertion, pointmaze- or
+    antmaze- with umaze, medium, large or ultra, or brax:<name>."""
     env_options: tuple[str, ...] = ()
     """Options of the environment as name=value, such as goal=3,4 or time_limit=500 or integrator=rk4."""
     preset: str = "paper"

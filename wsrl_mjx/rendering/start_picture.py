@@ -24,15 +24,15 @@ def draw(moments: Sequence[Moment], success: Mapping[int, float], title: str) ->
         title: of the figure.
     """
     with mpl.rc_context({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(11.5, 4.5), layout="constrained")
+        figure = Figure(figsize=(12, 5.0), layout="compressed")
         panels = figure.subplots(1, 3, sharey=True)
         for axes, (name, moment) in zip(panels, three(moments, success), strict=True):
             _panel(axes, moment)
             axes.set_title(f"{name}: step {moment.step:,}, success {success[moment.step]:.0f} %", fontsize=10)
         panels[0].set_ylabel("start, y in cm")
-        panels[1].set_xlabel("start, x in cm; blue: the region that the data starts in")
+        figure.supxlabel("start, x in cm; blue: the region that the data starts in", fontsize=10)
         handles = panels[2].get_legend_handles_labels()
-        figure.legend(*handles, loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(*handles, loc="outside upper right", ncols=3, frameon=False)
         figure.suptitle(title, fontsize=11)
     return figure
 
@@ -45,7 +45,7 @@ def _panel(axes: Axes, moment: Moment) -> None:
         (-inside, -inside), 2 * inside, 2 * inside, fill=False, edgecolor=REGION, linewidth=1.2
     )
     axes.add_patch(region)
-    size = float(np.clip(2400 / len(starts), 5, 24))  # so that many seeds' starts can still be told apart
+    size = float(np.clip(4800 / len(starts), 10, 30))  # so that many seeds' starts can still be told apart
     for went_in, color, label in ((True, IN, "went in"), (False, OUT, "did not")):
         axes.scatter(
             *starts[success == went_in, :2].T, s=size, color=color, alpha=0.75, linewidth=0, label=label
