@@ -95,19 +95,18 @@ class InsertionTask(ABC):
         check_finite("hole_yaw", self.hole_yaw)
         check_finite("clearance", self.clearance)
         if not 0.001 <= self.radius <= 0.03:
-            raise ValueError(f"radius is {self.radius} m; it must be 0.001 to 0.03 m")
+            raise ValueError(f"radius is {self.radius}; it must be 0.001 to 0.03 m")
         if self.clearance <= 0.0:
             raise ValueError(
-                f"clearance is {self.clearance} m: the peg of {2000 * self.radius:g} mm would not fit into "
-                f"its hole of {2000 * (self.radius + self.clearance):g} mm; it must be positive"
+                f"clearance is {self.clearance}; it must be positive: the peg of {2000 * self.radius:g} mm "
+                f"would not fit into its hole of {2000 * (self.radius + self.clearance):g} mm"
             )
         if self.clearance > 0.02:
-            raise ValueError(f"clearance is {self.clearance} m; it must be at most 0.02 m")
-        furthest = max(map(abs, self.hole)) + self.hole_noise
-        if not furthest <= INSIDE:
+            raise ValueError(f"clearance is {self.clearance}; it must be at most 0.02 m")
+        if not all(abs(place) + self.hole_noise <= INSIDE for place in self.hole):
             raise ValueError(
-                f"hole {self.hole} with hole_noise {self.hole_noise} lies up to {furthest:g} m from the "
-                f"middle; it must stay within {INSIDE} m"
+                f"hole is {self.hole}; it must be within {INSIDE} m of the middle, with its hole_noise of "
+                f"{self.hole_noise} too"
             )
         if abs(self.hole_yaw) > HIGHEST[3]:
             raise ValueError(f"hole_yaw is {self.hole_yaw}; it must be within {HIGHEST[3]} rad")
@@ -115,8 +114,8 @@ class InsertionTask(ABC):
             raise ValueError(f"hole_yaw {self.hole_yaw} with a square peg needs turning=true")
         if not 0.005 <= self.start_height < HEIGHTS[1]:
             raise ValueError(
-                f"start_height is {self.start_height} m; it must be above the plate, at least 0.005, and "
-                f"below {HEIGHTS[1]}"
+                f"start_height is {self.start_height}; it must be above the plate, 0.005 m at least, and "
+                f"below {HEIGHTS[1]} m"
             )
 
     @property

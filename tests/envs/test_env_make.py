@@ -16,7 +16,10 @@ from envs.references import reference_scores
 
 MAY_BE_INFINITE = {"rewarded_speed"}
 MAY_BE_NEGATIVE = {"healthy_reward"}
-MAY_BE_ZERO = {"ctrl_cost_weight", "facing_weight", "healthy_reward", "reset_noise_scale", "start_noise"}
+MAY_BE_ZERO = {"ctrl_cost_weight", "facing_weight", "healthy_reward", "reset_noise_scale", "start_noise"} | {
+    "hole_noise",
+    "hole_yaw",
+}
 WRONG_INTERVALS = ("nan,1", "0,nan", "1,1", "2,1", "inf,inf", "inf,-inf")
 
 
@@ -44,7 +47,8 @@ def wrong_numbers() -> list[tuple[str, str, str]]:
 
 def test_an_unknown_name_lists_the_names_and_the_nearest() -> None:
     with pytest.raises(
-        ValueError, match=r"env is 'hoper'.*ant, ant-direction, halfcheetah.*Did you mean 'hopper'"
+        ValueError,
+        match=r"env is 'hoper'.*ant, ant-direction, franka-peg-.*Did you mean 'hopper'",
     ):
         envs.make("hoper")
 
@@ -118,7 +122,7 @@ def test_options_as_text_that_cannot_be_are_refused(name: str, texts: Any, messa
 def test_a_number_that_cannot_work_is_refused_before_the_model_is_loaded(
     name: str, option: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("gymnasium_task", "maze_task"):
+    for module in ("gymnasium_task", "maze_task", "insertion"):
         monkeypatch.delattr(f"envs.{module}.load_model")
     values = ", ".join(str(float(part)) for part in text.split(","))
     message = rf"^{option} is \(?{re.escape(values)}\)?; it must be "

@@ -40,6 +40,7 @@ def settings_of(arm: str) -> Any:
     changes = dict(ARMS[arm])
     if "method" in changes:
         changes = METHODS[changes["method"]].settings | changes
+    changes.pop("dataset", None)  # the line has no demonstrations
     if changes.get("guide_steps"):
         changes["guide_steps"] = 3.0  # episodes are short here
     if changes.pop("utd", None):  # so2's ten updates would wait longer than the run, for nine rows of ten
