@@ -104,6 +104,7 @@ def poses(angles: jax.Array) -> Pose:
     """
 
     def next_link(before: Pose, link: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[Pose, Pose]:
+        """Returns the pose of a link's frame from that of the one before, twice: to go on, and to keep."""
         step, tilt, angle = link
         turned = before.rotation @ tilt
         c, s = jnp.cos(angle), jnp.sin(angle)

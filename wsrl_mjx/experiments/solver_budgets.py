@@ -32,7 +32,6 @@ def row(env: Episodes) -> list[str]:
     What random play does (falls, mean reward, fastest joint, states that are not finite), how far a control
     step lands from C MuJoCo's converged solver started in the same state, and the speed.
     """
-    runtime.heed(env)
     play = runtime.compiled(jax.jit(lambda key: random_play(env, key)).lower(jax.random.key(0)))
     start = time.perf_counter()
     seen = jax.block_until_ready(play(jax.random.key(0)))
