@@ -33,6 +33,7 @@ __all__ = [
     "first_state",
     "make",
     "make_from_text",
+    "option_names",
     "register",
 ]
 
@@ -85,17 +86,15 @@ def make(name: str, **options: Any) -> Episodes:
         ValueError: no such environment, no such option, or an option's value is not one of its choices.
     """
     if name.startswith("brax:"):
-        from envs.adapters.brax import BraxTask  # Brax takes seconds to import
-
-        _check_option_names(name, BraxTask, options)
-        return Episodes(BraxTask(name.removeprefix("brax:"), **options))
+        _check_options(name, options)
+        task_class, _ = _task_class(name)
+        return Episodes(task_class(name.removeprefix("brax:"), **options))
     if name not in REGISTRY:
         near = difflib.get_close_matches(name, REGISTRY, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"env is {name!r}; choose one of {', '.join(REGISTRY)} or brax:<name>.{hint}")
-    factory = REGISTRY[name]
-    _check_option_names(name, factory, options)
-    return Episodes(factory(**options))
+    _check_options(name, options)
+    return Episodes(REGISTRY[name](**options))
 
 
 def make_from_text(name: str, options: Sequence[str]) -> Episodes:
@@ -104,20 +103,32 @@ def make_from_text(name: str, options: Sequence[str]) -> Episodes:
     Raises:
         ValueError: see `make` and `envs.options.parse`.
     """
-    if name.startswith("brax:"):
-        from envs.adapters.brax import BraxTask  # Brax takes seconds to import
-
-        return make(name, **parse(name, BraxTask, options))
-    factory = REGISTRY.get(name)
-    task_class = factory.func if isinstance(factory, partial) else factory
+    task_class, _ = _task_class(name)
     return make(name, **(parse(name, task_class, options) if isinstance(task_class, type) else {}))
 
 
-def _check_option_names(name: str, factory: Any, options: dict[str, Any]) -> None:
-    fixed: dict[str, Any] = {"env_name": None}
+def option_names(name: str) -> tuple[str, ...]:
+    """Returns the options that the environment `name` takes; empty where there is none of that name."""
+    task_class, fixed = _task_class(name)
+    if task_class is None:
+        return ()
+    return tuple(f.name for f in dataclasses.fields(task_class) if f.init and f.name not in fixed)
+
+
+def _task_class(name: str) -> tuple[Any, Sequence[str]]:
+    """Returns the class of an environment's task, and the fields that its name decides."""
+    if name.startswith("brax:"):
+        from envs.adapters.brax import BraxTask  # Brax takes seconds to import
+
+        return BraxTask, ("env_name",)
+    factory = REGISTRY.get(name)
     if isinstance(factory, partial):
-        factory, fixed = factory.func, factory.keywords
-    known = [f.name for f in dataclasses.fields(factory) if f.init and f.name not in fixed]
+        return factory.func, tuple(factory.keywords)
+    return factory, ()
+
+
+def _check_options(name: str, options: dict[str, Any]) -> None:
+    known = option_names(name)
     for option in options:
         if option not in known:
             raise ValueError(f"{name} has no option {option!r}; its options are {', '.join(known)}")

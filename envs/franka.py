@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import mujoco
 import numpy as np
 
 
@@ -113,13 +114,30 @@ def poses(angles: jax.Array) -> Pose:
         pose = Pose(before.position + before.rotation @ step, rotation)
         return pose, pose
 
-    last, of_links = jax.lax.scan(
+    _, of_links = jax.lax.scan(
         next_link, Pose(jnp.zeros(3), jnp.eye(3)), (jnp.asarray(_STEPS), jnp.asarray(_TILTS), angles)
     )
-    end = last.position + last.rotation @ jnp.array([0.0, 0.0, FLANGE + HAND])
+    return _with_end(of_links)
+
+
+def poses_from(xpos: jax.Array, xmat: jax.Array, model: mujoco.MjModel) -> Pose:
+    """Returns each joint's frame in the world's, [8, ...], where a simulator has worked them out already.
+
+    Args:
+        xpos: of the model's bodies, [B, 3].
+        xmat: of the model's bodies, [B, 3, 3].
+        model: one that `mjcf` is part of.
+    """
+    first = model.body("link_1").id
+    links = slice(first, first + len(LINKS))
+    return _with_end(Pose(xpos[links], xmat[links]))
+
+
+def _with_end(of_links: Pose) -> Pose:
+    end = of_links.position[-1] + (FLANGE + HAND) * of_links.rotation[-1, :, 2]
     return Pose(
         jnp.concatenate([of_links.position, end[None]]),
-        jnp.concatenate([of_links.rotation, last.rotation[None]]),
+        jnp.concatenate([of_links.rotation, of_links.rotation[-1:]]),
     )
 
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from mujoco import mjx
 
 from envs import franka
-from envs.insertion import InsertionTask
+from envs.franka import Pose
+from envs.insertion import InsertionTask, Motion
 from envs.insertion_models import PEG_LENGTH, peg_text, plate_text
 from envs.simulation import BeforeSubstep, Physics
 
@@ -40,7 +41,7 @@ class FrankaInsertion(InsertionTask):
     cpu_options: ClassVar[dict[str, bool]] = {"xla_cpu_use_fusion_emitters": False}
     reach = (REACH, TURN_REACH)
 
-    substeps: int = 10
+    substeps: int = 5
 
     def model_text(self) -> str:
         """Returns the MJCF; the site at the peg's tip has z up."""
@@ -51,7 +52,7 @@ class FrankaInsertion(InsertionTask):
         return f"""
 <mujoco model="franka peg insertion">
   <compiler angle="radian"/>
-  <option timestep="0.005"/>
+  <option timestep="0.01"/>
   <worldbody>
     <light pos="0 0 2"/>
 {arm}
@@ -69,16 +70,15 @@ class FrankaInsertion(InsertionTask):
         angles = franka.reach(tip[:3] - jnp.array(BASE), yaw, TOOL)
         return self.simulation.start(angles, jnp.zeros(7))
 
-    def tip(self, physics: Physics) -> jax.Array:
-        """Returns the tip's place [D]."""
+    def motion(self, physics: Physics) -> Motion:
+        """Returns the tip's place and velocity."""
         of = franka.poses(physics.qpos)
-        return self._with_yaw(franka.ahead(of, TOOL) + jnp.array(BASE), of.rotation[-1])
-
-    def velocity(self, physics: Physics) -> jax.Array:
-        """Returns the tip's velocity [D]."""
-        of = franka.poses(physics.qpos)
-        moved = franka.jacobian(of, franka.ahead(of, TOOL)) @ physics.qvel
-        return jnp.append(moved[:3], moved[5]) if self.turning else moved[:3]
+        end = franka.ahead(of, TOOL)
+        place, moved = end + jnp.array(BASE), franka.jacobian(of, end) @ physics.qvel
+        if not self.turning:
+            return Motion(place, moved[:3])
+        x, y, _ = of.rotation[-1, :, 0]
+        return Motion(jnp.append(place, jnp.arctan2(y, x)), jnp.append(moved[:3], moved[5]))
 
     def advance(self, physics: Physics, before_substep: BeforeSubstep) -> Physics:
         """Pulls the tip towards the target for one control step."""
@@ -92,23 +92,24 @@ class FrankaInsertion(InsertionTask):
             physics: of this substep.
         """
         assert physics.target is not None
-        pulled = self.pulled(physics.qpos, physics.qvel, physics.target) + data.qfrc_bias
+        of = franka.poses_from(data.xpos, data.xmat, self.simulation.mj_model)
+        pulled = self.pulled(of, physics.qpos, physics.qvel, physics.target) + data.qfrc_bias
         limit = jnp.array([link.torque for link in franka.LINKS])
         return jnp.clip(pulled, -limit, limit)
 
-    def pulled(self, qpos: jax.Array, qvel: jax.Array, target: jax.Array) -> jax.Array:
+    def pulled(self, of: Pose, qpos: jax.Array, qvel: jax.Array, target: jax.Array) -> jax.Array:
         """Returns the torques [7] Nm of the spring and damper at the tip, and of the posture.
 
         Args:
+            of: the arm's frames, [8] in the world.
             qpos: [7] rad.
             qvel: [7] rad/s.
             target: [D], where the tip is told to be.
         """
-        of = franka.poses(qpos)
         end = franka.ahead(of, TOOL)
         moves = franka.jacobian(of, end)
         velocity = moves @ qvel
-        stretch = jnp.clip(target[:3] - (end + jnp.array(BASE)), -REACH, REACH)
+        stretch = jnp.clip(target[:3] - end, -REACH, REACH)
         yaw = target[3] if self.turning else jnp.zeros(())
         error = franka.rotation_error(of.rotation[-1], franka.turned_down(yaw))
         turn = jnp.clip(error, -TURN_REACH, TURN_REACH)
@@ -118,8 +119,3 @@ class FrankaInsertion(InsertionTask):
         # What of the posture's torques the tip would feel is left out.
         felt = jnp.linalg.solve(moves @ moves.T, moves @ posture)
         return moves.T @ (jnp.concatenate([force, torque]) - felt) + posture
-
-    def _with_yaw(self, place: jax.Array, rotation: jax.Array) -> jax.Array:
-        if not self.turning:
-            return place
-        return jnp.append(place, jnp.arctan2(rotation[1, 0], rotation[0, 0]))

@@ -6,7 +6,7 @@ displacements, ten or twenty times a second, and is told only whether it is in.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +30,13 @@ INSIDE, RING = 0.05, 0.09  # m from the middle along x or y: where the data star
 HEIGHTS, RING_HEIGHTS = (0.05, 0.10), (0.05, 0.13)  # m
 START_TURN = 0.2  # rad
 OBS_SCALE = {"position": (0.05, 0.2), "velocity": (0.1, 1.0), "error": (0.01, 0.1)}  # m and rad: about 1
+
+
+class Motion(NamedTuple):
+    """Where the peg's lowest point is, and with `turning` its yaw, and how they change."""
+
+    tip: jax.Array  # [D] m and rad
+    velocity: jax.Array  # [D] m/s and rad/s
 
 
 class Hole(struct.PyTreeNode):
@@ -164,17 +171,20 @@ class InsertionTask(ABC):
         hole = Hole(jnp.asarray(self.hole) + noise, jnp.asarray(self.hole_yaw, jnp.float32))
         tip = self._draw_start(key_start)
         physics = self.place(tip).replace(target=tip)
-        return first_state(physics, self._observe(physics, hole), key_next, METRICS, hole)
+        obs = self._observe(Motion(tip, jnp.zeros_like(tip)), tip, hole)
+        return first_state(physics, obs, key_next, METRICS, hole)
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([D], in [-1, 1]) for one control step."""
         hole: Hole = state.context
+        tip = self.motion(state.physics).tip
         told = state.physics.target + self._per_coordinate(DISPLACEMENT, TURN) * jnp.clip(action, -1.0, 1.0)
-        physics = state.physics.replace(target=self._within_reach(told, self.tip(state.physics)))
+        physics = state.physics.replace(target=self._within_reach(told, tip))
         plate = self.plate(hole)
         physics = self.advance(physics, lambda physics: (physics, plate))
-        success = self.inserted(self.tip(physics), hole)
-        obs = self._observe(physics, hole)
+        motion = self.motion(physics)
+        success = self.inserted(motion.tip, hole)
+        obs = self._observe(motion, physics.target, hole)
         return state.replace(
             physics=physics,
             obs=obs,
@@ -246,10 +256,8 @@ class InsertionTask(ABC):
     def _per_coordinate(self, metres: float, radians: float) -> jax.Array:
         return jnp.array([metres, metres, metres, radians][: self.coordinates])
 
-    def _observe(self, physics: Physics, hole: Hole) -> jax.Array:
-        tip = self.tip(physics)
-        assert physics.target is not None
-        parts = {"position": tip, "velocity": self.velocity(physics), "error": physics.target - tip}
+    def _observe(self, motion: Motion, target: jax.Array, hole: Hole) -> jax.Array:
+        parts = {"position": motion.tip, "velocity": motion.velocity, "error": target - motion.tip}
         scaled = [parts[name] / self._per_coordinate(*scale) for name, scale in OBS_SCALE.items()]
         about_hole = jnp.append(
             hole.position / OBS_SCALE["position"][0], hole.yaw / OBS_SCALE["position"][1]
@@ -265,12 +273,8 @@ class InsertionTask(ABC):
         """Returns the body at rest with the tip at [D]."""
 
     @abstractmethod
-    def tip(self, physics: Physics) -> jax.Array:
-        """Returns where the peg's lowest point is, and with `turning` its yaw, [D]."""
-
-    @abstractmethod
-    def velocity(self, physics: Physics) -> jax.Array:
-        """Returns the tip's velocity [D], m/s and rad/s."""
+    def motion(self, physics: Physics) -> Motion:
+        """Returns where the tip is, and its velocity."""
 
     @abstractmethod
     def advance(self, physics: Physics, before_substep: BeforeSubstep) -> Physics:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from envs.base import EnvState
-from envs.insertion import InsertionTask
+from envs.insertion import InsertionTask, Motion
 from envs.insertion_models import PEG_LENGTH, peg_text, plate_text
 from envs.simulation import BeforeSubstep, Physics
 
@@ -70,13 +70,9 @@ class PegInsertion(InsertionTask):
         """Returns the gripper at rest with the peg's tip at [D]."""
         return self.simulation.start(tip, jnp.zeros_like(tip))
 
-    def tip(self, physics: Physics) -> jax.Array:
-        """Returns the tip's place [D], which are the joints' positions."""
-        return physics.qpos
-
-    def velocity(self, physics: Physics) -> jax.Array:
-        """Returns the tip's velocity [D]."""
-        return physics.qvel
+    def motion(self, physics: Physics) -> Motion:
+        """Returns the tip's place and velocity, which are the joints'."""
+        return Motion(physics.qpos, physics.qvel)
 
     def advance(self, physics: Physics, before_substep: BeforeSubstep) -> Physics:
         """Holds the springs' ends at the target for one control step."""

@@ -40,12 +40,12 @@ def test_the_arm_is_where_mujoco_says_and_moves_as_it_says() -> None:
         data.qvel[:] = rng.normal(size=7)
         mujoco.mj_forward(model, data)
         physics = task.simulation.start(jnp.asarray(data.qpos), jnp.asarray(data.qvel))
-        np.testing.assert_allclose(task.tip(physics), data.site_xpos[0], atol=2e-6)
+        np.testing.assert_allclose(task.motion(physics).tip, data.site_xpos[0], atol=2e-6)
         moves = np.zeros((6, 7))
         mujoco.mj_jacSite(model, data, moves[:3], moves[3:], 0)
         of = franka.poses(physics.qpos)
         np.testing.assert_allclose(franka.jacobian(of, franka.ahead(of, TOOL)), moves, atol=2e-6)
-        np.testing.assert_allclose(task.velocity(physics), moves[:3] @ data.qvel, atol=1e-5)
+        np.testing.assert_allclose(task.motion(physics).velocity, moves[:3] @ data.qvel, atol=1e-5)
 
 
 def test_the_flange_is_where_the_published_parameters_put_it() -> None:
@@ -129,7 +129,8 @@ def stepped_in_c(name: str, **budget: int) -> tuple[np.ndarray, np.ndarray]:
             if pulled is None:
                 data.ctrl[:] = target
             else:
-                data.ctrl[:] = pulled(data.qpos, data.qvel, target) + data.qfrc_bias
+                of = franka.poses_from(data.xpos, data.xmat.reshape(-1, 3, 3), model)
+                data.ctrl[:] = pulled(of, data.qpos, data.qvel, target) + data.qfrc_bias
             mujoco.mj_step2(model, data)
         contacts.append(data.ncon)
         landed.append(np.concatenate([data.qpos, data.qvel]))
@@ -172,7 +173,7 @@ def test_nothing_goes_through_the_plate_or_the_holes_walls(name: str) -> None:
         def both(states: Any, _: None) -> tuple[Any, Any]:
             on_plate, in_hole = states
             states = task.step(on_plate, down), task.step(in_hole, aside)
-            return states, tuple(task.tip(state.physics) for state in states)
+            return states, tuple(task.motion(state.physics).tip for state in states)
 
         inside = jnp.array([0.0, 0.0, -0.02])
         starts = place(jnp.append(0.03 * direction, 0.01)), place(inside)
@@ -215,7 +216,7 @@ def test_the_hole_is_where_its_episode_has_it() -> None:
         state = state.replace(physics=seeing.place(tip).replace(target=tip))
         down = jnp.array([0.0, 0.0, -1.0])
         state, _ = jax.lax.scan(lambda s, _: (seeing.step(s, down), None), state, length=15)
-        return seeing.tip(state.physics)[2]
+        return seeing.motion(state.physics).tip[2]
 
     at_hole = jax.jit(jax.vmap(lower))(states, states.context.position)
     beside = jax.jit(jax.vmap(lower))(states, states.context.position + 0.02)
@@ -231,7 +232,7 @@ def test_a_square_peg_goes_in_only_when_it_is_turned_as_the_hole() -> None:
         state = state.replace(physics=task.place(place).replace(target=place))
         down = jnp.array([0.0, 0.0, -1.0, 0.0])
         state, _ = jax.lax.scan(lambda s, _: (task.step(s, down), None), state, length=15)
-        return task.tip(state.physics)[2]
+        return task.motion(state.physics).tip[2]
 
     depth = jax.jit(jax.vmap(lower))(jnp.array([0.3, -0.4]))
     assert depth[0] < INSERTED and depth[1] > -0.002

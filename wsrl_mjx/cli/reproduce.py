@@ -21,19 +21,16 @@ from wsrl_mjx.config.presets import check_env, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.config.validation import choose
 from wsrl_mjx.data import cache, files
-from wsrl_mjx.experiments import figure_pages, figure_runs, jobs, sweep
+from wsrl_mjx.experiments import figure_pages, figure_runs, jobs, sweep, warmup_grid
 from wsrl_mjx.experiments.figure_pages import RUNS
 from wsrl_mjx.experiments.figure_runs import Request
 from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP, INSERTION
-from wsrl_mjx.experiments.warmup_map import AS_ROLLED_OUT
+from wsrl_mjx.experiments.warmup_grid import Axis, Grid
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.training import runtime
 
 PEGS = ("peg-insertion",)
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
-# The axes of the heat map, as settings and as flags.
-AXES = {"offline_steps": "offline-steps", "success_share": "success-shares"}
-AXES_OF_FLAGS = {flag.replace("-", "_"): setting for setting, flag in AXES.items()}
 NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
 
 
@@ -52,12 +49,12 @@ class Command:
     gripper in insertion."""
     set: tuple[str, ...] = ()
     """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
-    offline_steps: tuple[int, ...] = ()
-    """The lengths of pretraining in when_warmup_matters, in gradient steps; unset: a half, one and two times
-    what the preset has for the first of the environments."""
-    success_shares: tuple[float | Literal["all"], ...] = ("all", 0.02, 0.1)
-    """Shares of successful trajectories in the data, each with its own map in when_warmup_matters; all is the
-    data as it is rolled out."""
+    env_options: tuple[str, ...] = ()
+    """Options of all environments, such as clearance=0.001."""
+    axes: tuple[str, ...] = ()
+    """What differs over the map of when_warmup_matters: settings, or options of the environment, such as
+    clearance=0.002,0.001 offline_steps=2000,4000. Unset: a half, one and two times the preset's
+    offline_steps, and success_share=none,0.02,0.1, where none is the data as it is rolled out."""
     arms: tuple[str, ...] = ()
     """Only these arms of the figure, by their names in wsrl_mjx/experiments/figure_arms.py; unset: all."""
     out: Path | None = None
@@ -71,11 +68,6 @@ class Command:
     def worlds(self) -> tuple[str, ...]:
         """The environments, given or not."""
         return self.envs or {HEAT_MAP: MAZES, INSERTION: PEGS}.get(self.figure, ("pointmaze-large",))
-
-    @property
-    def lengths(self) -> tuple[int, ...]:
-        """The lengths of pretraining in the heat map, given or not."""
-        return self.offline_steps or figure_runs.lengths(self.worlds[0], self.preset)
 
 
 @exits.command
@@ -111,24 +103,15 @@ def check(command: Command) -> None:
         ValueError: an unknown world, one without success in the heat map, a value given twice, a cache that
             is no folder, or an out where nothing can be written.
     """
+    if len(set(command.worlds)) < len(command.worlds):
+        raise ValueError(f"envs must be different values, got {command.worlds}")
     for name in command.worlds:
         check_env(name)
-    lists = {
-        "envs": command.worlds,
-        "offline_steps": command.lengths,
-        "success_shares": command.success_shares,
-    }
-    for name, values in lists.items():
-        if not values or len(set(values)) < len(values):
-            raise ValueError(f"{name} must be different values, got {values}")
-    if command.figure != HEAT_MAP:
-        for name, setting in AXES_OF_FLAGS.items():
-            if getattr(command, name) != getattr(Command, name):
-                raise ValueError(f"{name} is for {HEAT_MAP}; {command.figure} takes --set {setting}=VALUE")
-    for name in command.worlds:
-        reference = envs.make(name).reference if command.figure == HEAT_MAP else None
+        reference = envs.make_from_text(name, command.env_options).reference
         if command.figure == HEAT_MAP and (reference is None or not reference.of_success):
-            raise ValueError(f"envs must be worlds that are scored by success, the mazes, got {name!r}")
+            raise ValueError(f"envs must be worlds that are scored by success, as mazes are, got {name!r}")
+    if command.axes and command.figure != HEAT_MAP:
+        raise ValueError(f"axes is for {HEAT_MAP}, got {' '.join(command.axes)} for {command.figure}")
     files.check_links("cache-dir", command.cache_dir)
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache_dir {command.cache_dir} is no folder")
@@ -151,20 +134,27 @@ def settings(command: Command) -> dict[str, Any]:
         if name in found:
             raise ValueError(f"set must be {form}, got {text!r}")
         choose("set", name, tuple(name for name in flat_fields(Config()) if name not in NOT_SET))
-        if command.figure == HEAT_MAP and name in AXES:
-            raise ValueError(f"set cannot have {name} in {HEAT_MAP}: it is an axis there, see --{AXES[name]}")
         found[name] = assignments.value_of(name, value, "set")
+    return found | ({"env_options": command.env_options} if command.env_options else {})
+
+
+def axes(command: Command, preset: str, base: dict[str, Any]) -> tuple[Axis, ...]:
+    """Returns the axes of the heat map, given or not; of other figures none.
+
+    Raises:
+        ValueError: see `warmup_grid.parse` and `warmup_grid.check`.
+    """
+    if command.figure != HEAT_MAP:
+        return ()
+    given = tuple(warmup_grid.parse(text, command.worlds) for text in command.axes)
+    found = given or figure_runs.default_axes(command.worlds[0], preset)
+    warmup_grid.check(Grid(command.worlds, found), base)
     return found
 
 
 def request(command: Command) -> Request:
     """Returns the figure that is asked for, once everything about it is checked."""
+    preset, base = resolve_preset(command.preset), settings(command)
     return Request(
-        command.figure,
-        resolve_preset(command.preset),
-        command.worlds,
-        command.num_seeds,
-        settings(command),
-        command.lengths,
-        tuple(AS_ROLLED_OUT if share == "all" else float(share) for share in command.success_shares),
+        command.figure, preset, command.worlds, command.num_seeds, base, axes(command, preset, base)
     )

@@ -5,6 +5,7 @@ from typing import Any
 from wsrl_mjx.config.settings import Config, flat_fields
 
 FORM = "name=value"
+UNSET = "none"
 
 
 def split(text: str, flag: str, form: str = FORM) -> tuple[str, str]:
@@ -25,12 +26,16 @@ def split(text: str, flag: str, form: str = FORM) -> tuple[str, str]:
 
 
 def value_of(name: str, text: str, flag: str) -> Any:
-    """Returns the value of a setting, of the kind of its default; a list of widths is written 64x64.
+    """Returns the value of a setting, of the kind of its default.
+
+    A list of widths is written 64x64; `none` leaves a setting unset that has no default of its own.
 
     Raises:
         ValueError: a text of another kind; the message names the flag that it was given with.
     """
     default = flat_fields(Config())[name]
+    if default is None and text == UNSET:
+        return None
     try:
         if isinstance(default, bool):
             return {"true": True, "false": False}[text.lower()]
@@ -45,4 +50,6 @@ def value_of(name: str, text: str, flag: str) -> Any:
 
 def written(value: Any) -> str:
     """Returns the text from which `value_of` makes the value."""
+    if value is None:
+        return UNSET
     return "x".join(map(str, value)) if isinstance(value, tuple) else str(value)

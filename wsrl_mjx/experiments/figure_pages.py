@@ -72,14 +72,14 @@ def _done(plan: Plan, folder: Path) -> list[tuple[str, Job]]:
 
 def _write_map(request: Request, plan: Plan, folder: Path, own: Path) -> list[Path]:
     done = {job.name for _, job in _done(plan, folder)}
-    cells = warmup_map.read(folder / RUNS, request.grid, done.__contains__)
-    if not cells:
+    results = warmup_map.read(folder / RUNS, request.grid, done.__contains__)
+    if not results:
         raise ValueError(f"out {folder}: no cell of {request.figure} is finished there")
     own.mkdir(parents=True, exist_ok=True)
     picture, table, page = (own / f"{request.figure}.{kind}" for kind in ("png", "csv", "md"))
-    warmup_map.figure(cells, request.grid).savefig(picture, dpi=curve_plots.DPI)
-    warmup_map.write_csv(cells, table)
-    page.write_text(_page(request, plan, folder, [request.figure], [warmup_map.markdown(cells)]))
+    warmup_map.figure(results, request.grid).savefig(picture, dpi=curve_plots.DPI)
+    warmup_map.write_csv(results, table)
+    page.write_text(_page(request, plan, folder, [request.figure], [warmup_map.markdown(results)]))
     return [picture, table, page]
 
 

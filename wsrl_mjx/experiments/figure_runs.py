@@ -14,10 +14,11 @@ from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.config.validation import choose
-from wsrl_mjx.experiments import jobs, warmup_map
+from wsrl_mjx.experiments import jobs, warmup_grid
 from wsrl_mjx.experiments.figure_arms import ARMS, FigureArm, Times
 from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.experiments.warmup_grid import Axis, Grid
 from wsrl_mjx.runs import pretrained
 
 LENGTHS = (Times(0.5), Times(1.0), Times(2.0))  # of pretraining in the heat map
@@ -34,8 +35,7 @@ class Request:
         envs: names of environments.
         num_seeds: of every run.
         changes: settings of all arms, by name; an arm's own come after them.
-        lengths: of pretraining, in the heat map.
-        shares: of successes in the data, in the heat map; None for the data as it is.
+        axes: of the heat map; worlds are one more where they are several.
     """
 
     figure: str
@@ -43,13 +43,12 @@ class Request:
     envs: tuple[str, ...]
     num_seeds: int
     changes: Mapping[str, Any] = field(default_factory=dict)
-    lengths: tuple[int, ...] = ()
-    shares: tuple[float | None, ...] = (warmup_map.AS_ROLLED_OUT,)
+    axes: tuple[Axis, ...] = ()
 
     @property
-    def grid(self) -> warmup_map.Grid:
+    def grid(self) -> Grid:
         """The cells of the heat map."""
-        return warmup_map.Grid(self.envs, self.lengths, self.shares)
+        return Grid(self.envs, self.axes)
 
     @property
     def command(self) -> str:
@@ -63,11 +62,13 @@ class Request:
             "--envs",
             *self.envs,
         ]
-        if self.changes:
-            words += ["--set", *(f"{name}={written(value)}" for name, value in self.changes.items())]
-        if self.figure == HEAT_MAP:
-            shares = ["all" if share is warmup_map.AS_ROLLED_OUT else str(share) for share in self.shares]
-            words += ["--offline-steps", *map(str, self.lengths), "--success-shares", *shares]
+        changes = dict(self.changes)
+        if options := changes.pop("env_options", ()):
+            words += ["--env-options", *options]
+        if changes:
+            words += ["--set", *(f"{name}={written(value)}" for name, value in changes.items())]
+        if self.axes:
+            words += ["--axes", *(axis.text for axis in self.axes)]
         return shlex.join(["python", "scripts/reproduce.py", *words])
 
 
@@ -94,8 +95,10 @@ def plan(request: Request) -> Plan:
         ValueError: a value that cannot work; the message names the field and the arm.
     """
     if request.figure == HEAT_MAP:
-        arms = warmup_map.arms(request.grid, request.changes)
-        return Plan([Planned(arm.name, arm.job(request.preset, request.num_seeds)) for arm in arms], {})
+        runs_of_map = warmup_grid.runs(request.grid, request.changes)
+        return Plan(
+            [Planned(run.name, run.job(request.preset, request.num_seeds)) for run in runs_of_map], {}
+        )
     runs: list[Planned] = []
     left_out: dict[str, str] = {}
     for env in request.envs:
@@ -157,10 +160,14 @@ def _job(name: str, env: str, request: Request) -> Job:
     return jobs.PlannedRun(run_name(env, name), env, own).job(request.preset, request.num_seeds)
 
 
-def lengths(env: str, preset: str) -> tuple[int, ...]:
-    """Returns the lengths of pretraining in the heat map: a half, one and two of the preset's."""
+def default_axes(env: str, preset: str) -> tuple[Axis, Axis]:
+    """Returns the heat map's axes where none are given: lengths of pretraining, and shares of successes.
+
+    The lengths are a half, one and two times the preset's.
+    """
     config = preset_config(resolve_preset(preset), env)
-    return tuple(_times(length, "offline_steps", config) for length in LENGTHS)
+    lengths = (str(_times(length, "offline_steps", config)) for length in LENGTHS)
+    return Axis("offline_steps", tuple(lengths)), Axis("success_share", ("none", "0.02", "0.1"))
 
 
 def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:

@@ -117,8 +117,9 @@ FIGURES: dict[str, FigureOfPaper] = {
     ),
     HEAT_MAP: FigureOfPaper(
         "",
-        "When does the warmup matter, over mazes, lengths of pretraining and the data's share of successes?",
-        "Final success with the warmup minus without, both from the same pretraining.",
+        "When does the warmup matter, over worlds, their options and the settings of a run?",
+        "With the warmup minus without, both from the same pretraining: final success, and the lowest "
+        "success and mean Q since the first update.",
     ),
     INSERTION: FigureOfPaper(
         "section on the real robot",

@@ -1,12 +1,11 @@
-"""When does the warmup matter? Its gain over mazes, lengths of pretraining, shares of successes.
+"""When does the warmup matter? Maps over two or three axes of what it gains, from finished runs.
 
-A cell holds the final success with the warmup minus that without, both from the same pretraining.
+A cell compares a run with the warmup and one without, both from the same pretraining.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,147 +14,185 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.analysis.text import markdown_table, with_interval
 from wsrl_mjx.data import files
-from wsrl_mjx.experiments.jobs import PlannedRun, per_seed
+from wsrl_mjx.experiments.warmup_grid import ENV, Axis, Cell, Grid
 from wsrl_mjx.runs import layout
+from wsrl_mjx.runs.arms import read_arm
 
-WARMUP_STEPS = 5000
-SCORES = ("pretrained", "with_warmup", "without_warmup")
-FIELDS = ("env", "success_share", "rows", "offline_steps", "seed", *SCORES)
-AS_ROLLED_OUT = None  # the share of successes that the data happens to have
+SUCCESS_RANGE = 100.0  # points, of a map's colours
 
 
-class Place(NamedTuple):
-    """Where a cell is in the maps: a maze, a share of successes in its data, a length of pretraining."""
+class Measure(NamedTuple):
+    """One number of a run that the maps compare, [S]."""
 
-    env: str
-    success_share: float | None
-    offline_steps: int
+    name: str  # in tables
+    title: str
+    of: Callable[[Arm], np.ndarray]
+    is_success: bool = True
+
+
+def _lowest_q(arm: Arm) -> np.ndarray:
+    steps, values = arm.online("held_out/q")
+    return values[steps > arm.warmup].min(axis=0)
+
+
+def _lowest_score(arm: Arm) -> np.ndarray:
+    steps, scores = arm.scores()
+    return scores[steps > arm.warmup].min(axis=0)
+
+
+# The lowest is that of evaluations after the first update: before it, the policy is the pretrained one.
+MEASURES = (
+    Measure("final", "final success, %", lambda arm: arm.moment("final")),
+    Measure("lowest", "lowest success since the first update, %", _lowest_score),
+    Measure("lowest_q", "lowest mean Q on held-out rows", _lowest_q, is_success=False),
+)
+
+
+class Pair(NamedTuple):
+    """One measure with the warmup and without, [S] each."""
+
+    with_warmup: np.ndarray
+    without: np.ndarray
 
     @property
-    def runs(self) -> tuple[str, str]:
-        """The names of its runs, with and without the warmup."""
-        share = "" if self.success_share is None else f"-success-{100 * self.success_share:g}"
-        start = f"{self.env}-{self.offline_steps}{share}"
-        return f"{start}-with", f"{start}-without"
+    def gain(self) -> np.ndarray:
+        """With minus without, seed by seed, [S]."""
+        return self.with_warmup - self.without
 
 
 @dataclass(frozen=True)
-class Grid:
-    """The mazes, shares of successes and lengths of pretraining that are asked for; one map a share."""
+class Result:
+    """What a cell's two runs came to.
 
-    envs: Sequence[str]
-    lengths: Sequence[int]
-    shares: Sequence[float | None] = (AS_ROLLED_OUT,)
+    Attributes:
+        cell: its place.
+        rows: of its data.
+        pretrained: success at the switch in percent, [S].
+        pairs: by the measure's name; mean Q is missing where no rows were held out.
+    """
 
-    @property
-    def places(self) -> list[Place]:
-        """Every cell's place."""
-        return [Place(*values) for values in product(self.envs, self.shares, self.lengths)]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What is at one place: the rows of its data, and success in percent, by seed [S]."""
-
-    place: Place
+    cell: Cell
     rows: int
     pretrained: np.ndarray
-    with_warmup: np.ndarray
-    without_warmup: np.ndarray
-
-    @property
-    def gain(self) -> float:
-        """Mean success with the warmup minus without, in points."""
-        return float(np.mean(self.with_warmup - self.without_warmup))
+    pairs: dict[str, Pair]
 
 
-def arms(grid: Grid, changes: Mapping[str, Any]) -> list[PlannedRun]:
-    """Returns two arms a cell, with `changes`: with the warmup, and without from the same pretraining."""
-    found = []
-    for place in grid.places:
-        own = {**changes, "offline_steps": place.offline_steps}
-        if place.success_share is not None:
-            own["success_share"] = place.success_share
-        with_warmup, without = place.runs
-        found.append(PlannedRun(with_warmup, place.env, {**own, "warmup_steps": WARMUP_STEPS}))
-        found.append(PlannedRun(without, place.env, {**own, "warmup_steps": 0}, pretrained=with_warmup))
-    return found
+def read(folder: Path, grid: Grid, is_done: Callable[[str], bool]) -> list[Result]:
+    """Returns the cells whose two runs are done; `is_done` says it of the name of a run in `folder`."""
+    return [_result(folder, cell) for cell in grid.cells if all(map(is_done, cell.runs))]
 
 
-def read(folder: Path, grid: Grid, is_done: Callable[[str], bool]) -> list[Cell]:
-    """Returns the cells whose two arms are done; `is_done` says it of the name of a run in `folder`."""
-    cells = []
-    for place in grid.places:
-        if all(map(is_done, place.runs)):
-            runs = [folder / name for name in place.runs]
-            scores = [per_seed(runs[0], "pretrained"), *(per_seed(run, "final") for run in runs)]
-            rows = json.loads((runs[0] / layout.SUMMARY).read_text())["offline_rows"]
-            cells.append(Cell(place, rows, *map(np.array, scores)))
-    return cells
+def _result(folder: Path, cell: Cell) -> Result:
+    paths = [folder / name for name in cell.runs]
+    arms = [read_arm(path) for path in paths]
+    pairs = {
+        measure.name: Pair(*(measure.of(arm) for arm in arms))
+        for measure in MEASURES
+        if measure.is_success or all(arm.measured("held_out/q") for arm in arms)
+    }
+    rows = json.loads((paths[0] / layout.SUMMARY).read_text())["offline_rows"]
+    return Result(cell, rows, arms[0].moment("at switch"), pairs)
 
 
-def write_csv(cells: Sequence[Cell], path: Path) -> None:
+# -- tables -----------------------------------------------------------------------------------------------
+
+
+def write_csv(results: Sequence[Result], path: Path) -> None:
     """Writes one line a cell and seed."""
-    rows: list[list[Any]] = []
-    for cell in cells:
-        env, share, length = cell.place
-        scores = zip(cell.pretrained, cell.with_warmup, cell.without_warmup, strict=True)
-        for seed, row in enumerate(scores):
-            rows.append([env, share, cell.rows, length, seed, *(round(float(x), 1) for x in row)])
-    files.write_csv(path, FIELDS, rows)
+    names = [name for name, _ in results[0].cell.values]
+    measured = [measure.name for measure in _measured(results)]
+    columns = [f"{name}_{arm}" for name in measured for arm in ("with", "without")]
+    lines: list[list[Any]] = []
+    for result in results:
+        place = [result.cell.env, *(text for _, text in result.cell.values), result.rows]
+        values = [result.pretrained, *(values for name in measured for values in result.pairs[name])]
+        for seed, numbers in enumerate(zip(*values, strict=True)):
+            lines.append([*place, seed, *(round(float(number), 1) for number in numbers)])
+    files.write_csv(path, [ENV, *names, "rows", "seed", "pretrained", *columns], lines)
 
 
-def markdown(cells: Sequence[Cell]) -> str:
-    """Returns one line a cell: success with intervals over seeds, and the gain."""
-    about = ["env", "successes in the data", "its rows", "pretraining"]
-    rows: list[list[str]] = []
-    for cell in cells:
-        gain = cell.with_warmup - cell.without_warmup
-        shown = [cell.pretrained, cell.with_warmup, cell.without_warmup, gain]
-        numbers = [with_interval(mean_interval(values), ".0f") for values in shown]
-        env, share, length = cell.place
-        rows.append([env, _share(share), f"{cell.rows:,}", f"{length:,}", *numbers])
-    return markdown_table([*about, "pretrained", "with", "without", "gain"], rows)
+def markdown(results: Sequence[Result]) -> str:
+    """Returns a table with one line a cell for each measure: means with intervals over seeds."""
+    names = [name for name, _ in results[0].cell.values]
+    parts = []
+    for measure in _measured(results):
+        lines: list[list[str]] = []
+        for result in results:
+            pair = result.pairs[measure.name]
+            shown = [result.pretrained, *pair, pair.gain]
+            place = [result.cell.env, *(_shown(text) for _, text in result.cell.values), f"{result.rows:,}"]
+            lines.append([*place, *(with_interval(mean_interval(values), ".0f") for values in shown)])
+        header = [ENV, *names, "rows", "pretrained, %", "with", "without", "difference"]
+        parts += [f"{measure.title[0].upper()}{measure.title[1:]}:", markdown_table(header, lines)]
+    return "\n\n".join(parts)
 
 
-def figure(cells: Sequence[Cell], grid: Grid) -> Figure:
-    """Returns one heat map for each share of successes; cells that are not there stay empty."""
-    width, height = 2.6 * len(grid.lengths) + 2.2, 1.5 * len(grid.envs) + 1.2
+def _measured(results: Sequence[Result]) -> list[Measure]:
+    return [measure for measure in MEASURES if all(measure.name in result.pairs for result in results)]
+
+
+def _shown(text: str) -> str:
+    """Returns a value as people read it."""
+    return f"{int(text):,}" if text.isdecimal() else text
+
+
+# -- pictures ---------------------------------------------------------------------------------------------
+
+
+def figure(results: Sequence[Result], grid: Grid) -> Figure:
+    """Returns a map for each measure, side by side, and below them those of the third axis's other values.
+
+    Colours are the difference that the warmup makes; cells that are not there stay empty.
+    """
+    rows, columns, *more = grid.directions
+    slices = [(more[0].name, text) for text in more[0].texts] if more else [None]
+    measures = _measured(results)
+    width = (2.3 * len(columns.texts) + 1.6) * len(measures)
+    height = (1.15 * len(rows.texts) + 1.3) * len(slices) + 0.5
     with mpl.rc_context({"font.size": 10}):
-        drawn = Figure(figsize=(width, height * len(grid.shares) + 0.4), layout="constrained")
-        below = drawn.subplots(len(grid.shares), squeeze=False)[:, 0]
-        for share, axes in zip(grid.shares, below, strict=True):
-            _draw_map(axes, [cell for cell in cells if cell.place.success_share == share], grid)
-            axes.set_title(f"successes in the data: {_share(share)}", fontsize=10)
-        below[-1].set_xlabel("gradient steps of pretraining")
-        seeds = len(cells[0].pretrained) if cells else 0
-        drawn.suptitle(f"Final success with the warmup minus without, points ({seeds} seeds a cell)")
-        drawn.colorbar(below[0].images[0], ax=list(below), label="points of success")
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        panels = drawn.subplots(len(slices), len(measures), squeeze=False)
+        for part, line in zip(slices, panels, strict=True):
+            here = [result for result in results if part is None or part in _place(result.cell)]
+            for measure, axes in zip(measures, line, strict=True):
+                _draw_map(axes, here, measure, (rows, columns))
+                about = "" if part is None else f"\n{part[0]}: {_shown(part[1])}"
+                axes.set_title(measure.title + about, fontsize=10)
+        seeds = len(results[0].pretrained)
+        drawn.suptitle(f"With the warmup minus without ({seeds} seeds a cell); blue: better with it")
     return drawn
 
 
-def _draw_map(axes: Axes, cells: Sequence[Cell], grid: Grid) -> None:
-    gains = np.full((len(grid.envs), len(grid.lengths)), np.nan)
-    for cell in cells:
-        row, column = grid.envs.index(cell.place.env), grid.lengths.index(cell.place.offline_steps)
-        gains[row, column] = cell.gain
-        axes.text(column, row, _text(cell), ha="center", va="center", fontsize=9)
-    axes.set_xticks(range(len(grid.lengths)), [f"{length:,}" for length in grid.lengths])
-    axes.set_yticks(range(len(grid.envs)), grid.envs)
-    axes.imshow(gains, cmap="RdBu", vmin=-100.0, vmax=100.0, aspect="auto")
+def _place(cell: Cell) -> tuple[tuple[str, str], ...]:
+    return ((ENV, cell.env), *cell.values)
 
 
-def _share(share: float | None) -> str:
-    return "as rolled out" if share is None else f"{100 * share:g} %"
+def _draw_map(axes: Axes, results: Sequence[Result], measure: Measure, directions: tuple[Axis, Axis]) -> None:
+    rows, columns = directions
+    gains = np.full((len(rows.texts), len(columns.texts)), np.nan)
+    for result in results:
+        place = dict(_place(result.cell))
+        row, column = rows.texts.index(place[rows.name]), columns.texts.index(place[columns.name])
+        gains[row, column] = result.pairs[measure.name].gain.mean()
+        axes.text(column, row, _text(result, measure), ha="center", va="center", fontsize=9)
+    largest = SUCCESS_RANGE if measure.is_success else np.nanmax(np.abs(gains), initial=1.0)
+    axes.set_xticks(range(len(columns.texts)), list(map(_shown, columns.texts)))
+    axes.set_yticks(range(len(rows.texts)), list(map(_shown, rows.texts)))
+    axes.set_xlabel(columns.name)
+    axes.set_ylabel(rows.name)
+    axes.imshow(gains, cmap="RdBu", vmin=-largest, vmax=largest, aspect="auto")
 
 
-def _text(cell: Cell) -> str:
-    gain = mean_interval(cell.with_warmup - cell.without_warmup)
-    return (
-        f"{with_interval(gain, '+.0f')}\n"
-        f"pretrained {cell.pretrained.mean():.0f} %\n"
-        f"with {cell.with_warmup.mean():.0f} %, without {cell.without_warmup.mean():.0f} %"
-    )
+def _text(result: Result, measure: Measure) -> str:
+    pair = result.pairs[measure.name]
+    lines = [
+        with_interval(mean_interval(pair.gain), "+.0f"),
+        f"with {pair.with_warmup.mean():.0f}, without {pair.without.mean():.0f}",
+    ]
+    if measure.name == "final":
+        lines.append(f"pretrained {result.pretrained.mean():.0f}")
+    return "\n".join(lines)

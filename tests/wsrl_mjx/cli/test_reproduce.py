@@ -20,16 +20,17 @@ FIGURE = "when_warmup_matters"
     ("arguments", "message"),
     [
         (["--preset", "laptp"], "preset must be one of paper, laptop, smoke, auto, got 'laptp'"),
-        (["--envs", "ant"], "envs must be worlds that are scored by success, the mazes, got 'ant'"),
+        (["--envs", "ant"], "envs must be worlds that are scored by success, as mazes are, got 'ant'"),
         (["--envs", "pointmaze-huge"], "env must be one of "),
         (["--envs", "pointmaze-umaze", "pointmaze-umaze"], "envs must be different values"),
-        (["--offline-steps", "3000", "3000"], "offline_steps must be different values"),
-        (["--success-shares", "0.1", "0.1"], "success_shares must be different values"),
+        (["--axes", "offline_steps=3000,3000"], "axes offline_steps must have different values"),
+        (["--set", "offline_steps=200"], "axes cannot have offline_steps: it is set for all runs"),
+        (["--axes", "success_share=1.5"], "success_share must be in [0, 1], got 1.5"),
         (
-            ["--set", "offline_steps=200"],
-            "set cannot have offline_steps in when_warmup_matters: it is an axis",
+            ["--envs", "peg-insertion", "--axes", "clearance=0.001,-1"],
+            "arm peg-insertion,clearance=-1-with: clearance must be",
         ),
-        (["--success-shares", "1.5"], "success_share must be in [0, 1], got 1.5"),
+        (["--envs", "peg-insertion", "--env-options", "clearence=1"], "has no option 'clearence'"),
         (["--num-seeds", "0"], "num_seeds"),
         (["--arms", "wsrl"], "arms must be one of "),
         (["--draw"], "no cell of when_warmup_matters is finished there"),
@@ -55,17 +56,13 @@ def test_a_cache_that_is_a_file_is_refused(tmp_path: Path, capfd: pytest.Capture
 def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    scores = {"pretrained": {"score": 0.0}, "final": {"score": 50.0}}
-    small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "success_shares": ("all",)}
-    one = reproduce.Command(FIGURE, **small, offline_steps=(400,))
+    small = {"preset": "smoke", "envs": ("pointmaze-umaze",)}
+    one = reproduce.Command(FIGURE, **small, axes=("offline_steps=400", "success_share=none"))
     for _, job in figure_runs.plan(reproduce.request(one)).runs:
         folder = open_folder(job.config, tmp_path / "runs" / job.name, resume=False)
-        done = {
-            "online_steps": job.config.online.online_steps,
-            "offline_rows": 900,
-            "seeds": {"0": scores, "1": scores},
-        }
-        folder.write_json("summary.json", done)
+        steps = job.config.online.online_steps
+        finished_runs.write_metrics(folder, {"eval/return": {0: (0.0, 0.0), steps: (0.5, 0.5)}})
+        folder.write_json("summary.json", {"online_steps": steps, "offline_rows": 900})
     arguments = ["--preset", "smoke", "--out", str(tmp_path), "--envs", "pointmaze-umaze", "--draw"]
     reproduce.main([FIGURE, *arguments])
     assert "2 of 18 runs drawn" in capfd.readouterr().out  # three lengths, three shares, two arms
@@ -76,12 +73,9 @@ def test_what_is_finished_is_drawn_and_nothing_of_other_settings(
     assert (own / f"{FIGURE}.png").read_bytes().startswith(b"\x89PNG")
     assert len((own / f"{FIGURE}.csv").read_text().splitlines()) == 3
     page = (own / f"{FIGURE}.md").read_text()
-    assert (
-        "| pointmaze-umaze | as rolled out | 900 | 400 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |"
-        in page
-    )
+    assert "| pointmaze-umaze | 400 | none | 900 | 0 [0, 0] | 50 [50, 50] | 50 [50, 50] | 0 [0, 0] |" in page
     assert f"reproduce.py {FIGURE} --preset smoke --num-seeds 8 --envs pointmaze-umaze " in page
-    assert "--offline-steps 200 400 800 --success-shares all 0.02 0.1\n" in page
+    assert "--axes offline_steps=200,400,800 success_share=none,0.02,0.1\n" in page
 
 
 @pytest.mark.parametrize(
@@ -153,23 +147,17 @@ def test_figures_run_what_is_not_finished_and_share_it(
     assert "2 of 4 runs drawn: " in said and len(Finished.carried_out) == 4
 
 
-def test_shares_of_successes_are_for_the_heat_map_alone(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_axes_are_for_the_heat_map_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        reproduce.main(["warmup", "--out", str(tmp_path / "out"), "--success-shares", "0.1"])
-    assert (
-        "success_shares is for when_warmup_matters; warmup takes --set success_share"
-        in capfd.readouterr().err
-    )
+        reproduce.main(["warmup", "--out", str(tmp_path / "out"), "--axes", "success_share=0.1"])
+    assert "axes is for when_warmup_matters, got success_share=0.1 for warmup" in capfd.readouterr().err
 
 
-def test_shares_of_successes_reach_the_runs_and_the_command() -> None:
-    small = {"preset": "smoke", "envs": ("pointmaze-umaze",), "offline_steps": (3000,)}
-    request = reproduce.request(reproduce.Command(FIGURE, **small, success_shares=("all", 0.25)))
-    shares = [job.config.data.success_share for _, job in figure_runs.plan(request).runs]
-    assert shares == [None, None, 0.25, 0.25]
-    assert request.command.endswith("--offline-steps 3000 --success-shares all 0.25")
+def test_options_of_worlds_reach_the_runs_and_the_command() -> None:
+    changes = {"preset": "smoke", "envs": ("peg-insertion",), "env_options": ("radius=0.004",)}
+    request = reproduce.request(reproduce.Command("warmup", **changes, set=("online_steps=7000",)))
+    assert {job.config.env_options for _, job in figure_runs.plan(request).runs} == {("radius=0.004",)}
+    assert request.command.endswith("--envs peg-insertion --env-options radius=0.004 --set online_steps=7000")
 
 
 def test_only_the_arms_that_are_asked_for_are_run(

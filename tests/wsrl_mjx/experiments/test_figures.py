@@ -15,6 +15,7 @@ from wsrl_mjx.experiments.figure_pages import RUNS
 from wsrl_mjx.experiments.figure_runs import Plan, Request
 from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP
 from wsrl_mjx.experiments.jobs import Job
+from wsrl_mjx.experiments.warmup_grid import Axis
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.pretrained import as_json
 from wsrl_mjx.runs.run_folder import RunFolder
@@ -24,7 +25,8 @@ CURVES = [name for name in FIGURES if name != HEAT_MAP]
 
 
 def plan(figure: str, preset: str = "laptop", env: str = MAZE, **changes: object) -> Plan:
-    return figure_runs.plan(Request(figure, preset, (env,), 2, changes, lengths=(3000, 6000)))
+    axes = (Axis("offline_steps", ("3000", "6000")),) if figure == HEAT_MAP else ()
+    return figure_runs.plan(Request(figure, preset, (env,), 2, changes, axes))
 
 
 def configs(found: Plan) -> dict[str, Config]:

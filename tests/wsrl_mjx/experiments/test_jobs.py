@@ -1,25 +1,23 @@
-"""Experiments of many runs: done in order, never twice, gone on with; and the warmup's heat map."""
+"""Experiments of many runs: done in order, never twice, gone on with."""
 
-import csv
 import json
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import pytest
 
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data.trajectories import TooFewError
-from wsrl_mjx.experiments import jobs, warmup_map
+from wsrl_mjx.experiments import jobs, warmup_grid
 from wsrl_mjx.experiments.jobs import PlannedRun, is_finished
-from wsrl_mjx.experiments.warmup_map import Grid
+from wsrl_mjx.experiments.warmup_grid import Axis, Grid
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.setup import RunOptions, open_folder
 from wsrl_mjx.training.non_finite import NotFiniteError
 
-ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), (200, 400)
-GRID = Grid(ENVS, LENGTHS)
+ENVS, LENGTHS = ("pointmaze-umaze", "pointmaze-large"), Axis("offline_steps", ("200", "400"))
+GRID = Grid(ENVS, (LENGTHS,))
 
 
 class CutOffError(Exception):
@@ -74,30 +72,33 @@ def carry_out(arms: list[PlannedRun], tmp_path: Path) -> None:
 
 
 def test_arms_run_in_order_with_their_settings(runs: type[Recorded], tmp_path: Path) -> None:
-    carry_out(warmup_map.arms(GRID, {"online_steps": 6000}), tmp_path)
+    carry_out(warmup_grid.runs(GRID, {"online_steps": 6000}), tmp_path)
     names = [name for name, *_ in runs.done]
-    assert names[:2] == ["pointmaze-umaze-200-with", "pointmaze-umaze-200-without"] and len(names) == 8
-    assert names[-1] == "pointmaze-large-400-without"
+    assert (
+        names[:2] == ["pointmaze-umaze,offline_steps=200-with", "pointmaze-umaze,offline_steps=200-without"]
+        and len(names) == 8
+    )
+    assert names[-1] == "pointmaze-large,offline_steps=400-without"
     for name, resume, pretrained, config in runs.done:
         assert not resume and config.num_seeds == 2 and config.preset == "smoke"
-        assert f"{config.env}-{config.offline.offline_steps}" in name
+        assert f"{config.env},offline_steps={config.offline.offline_steps}-" in name
         assert config.online.warmup_steps == (0 if name.endswith("without") else 5000)
         with_warmup = tmp_path / "out" / name.replace("without", "with")
         assert pretrained == (with_warmup if name.endswith("without") else None)
 
 
 def test_what_was_cut_off_goes_on_and_nothing_is_done_twice(runs: type[Recorded], tmp_path: Path) -> None:
-    arms = warmup_map.arms(Grid(ENVS[:1], LENGTHS), {"online_steps": 6000})
-    runs.cut = "pointmaze-umaze-200-without"
+    arms = warmup_grid.runs(Grid(ENVS[:1], (LENGTHS,)), {"online_steps": 6000})
+    runs.cut = "pointmaze-umaze,offline_steps=200-without"
     with pytest.raises(CutOffError):
         carry_out(arms, tmp_path)
     runs.cut = ""
     runs.done.clear()
     carry_out(arms, tmp_path)
     assert [(name, resume) for name, resume, *_ in runs.done] == [
-        ("pointmaze-umaze-200-without", True),
-        ("pointmaze-umaze-400-with", False),
-        ("pointmaze-umaze-400-without", False),
+        ("pointmaze-umaze,offline_steps=200-without", True),
+        ("pointmaze-umaze,offline_steps=400-with", False),
+        ("pointmaze-umaze,offline_steps=400-without", False),
     ]
 
 
@@ -149,52 +150,3 @@ def test_bad_settings_are_refused_before_the_first_run(runs: type[Recorded], tmp
     with pytest.raises(ValueError, match=r"arm bad: utd .* must be a positive integer"):
         carry_out([good, bad], tmp_path)
     assert not runs.done and not (tmp_path / "out").exists()
-
-
-# -- the heat map -----------------------------------------------------------------------------------------
-
-
-def finished_cell(folder: Path, env: str, length: int, pretrained: float, scores: Any) -> None:
-    for arm, score in zip(("with", "without"), scores, strict=True):
-        finish(folder / f"{env}-{length}-{arm}", pretrained, score, seeds=3)
-
-
-def test_cells_with_both_arms_finished_are_read(tmp_path: Path) -> None:
-    finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
-    finish(tmp_path / f"{ENVS[1]}-200-with", 10.0, 80.0, seeds=3)
-    (cell,) = warmup_map.read(tmp_path, GRID, lambda name: is_finished(tmp_path / name))
-    assert (cell.place, cell.gain) == ((ENVS[0], None, 200), 60.0)
-    np.testing.assert_array_equal(cell.pretrained, [20.0] * 3)
-
-
-def test_the_table_and_the_figure_hold_the_cells(tmp_path: Path) -> None:
-    finished_cell(tmp_path, ENVS[0], 200, 20.0, (90.0, 30.0))
-    finished_cell(tmp_path, ENVS[1], 400, 0.0, (10.0, 40.0))
-    cells = warmup_map.read(tmp_path, GRID, lambda name: is_finished(tmp_path / name))
-    warmup_map.write_csv(cells, tmp_path / "map.csv")
-    with (tmp_path / "map.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 6 and rows[3]["env"] == ENVS[1] and rows[3]["without_warmup"] == "40.0"
-    drawn = warmup_map.figure(cells, GRID)
-    image = drawn.axes[0].images[0].get_array()
-    np.testing.assert_array_equal(np.asarray(image), [[60.0, np.nan], [np.nan, -30.0]])
-    texts = [text.get_text() for text in drawn.axes[0].texts]
-    assert any(text.startswith("+60") and "with 90 %, without 30 %" in text for text in texts)
-
-
-def test_every_share_of_successes_has_its_runs_and_its_map(tmp_path: Path) -> None:
-    grid = Grid(ENVS[:1], LENGTHS[:1], (None, 0.025, 0.5))
-    jobs = [arm.job("smoke", 3) for arm in warmup_map.arms(grid, {"online_steps": 6000})]
-    assert [job.name for job in jobs[::2]] == [
-        f"{ENVS[0]}-200{share}-with" for share in ("", "-success-2.5", "-success-50")
-    ]
-    assert [job.config.data.success_share for job in jobs] == [None, None, 0.025, 0.025, 0.5, 0.5]
-    for job, final in zip(jobs, (80.0, 80.0, 70.0, 90.0, 100.0, 30.0), strict=True):
-        finish(tmp_path / job.name, 10.0, final, seeds=3)
-    cells = warmup_map.read(tmp_path, grid, lambda name: is_finished(tmp_path / name))
-    assert [cell.gain for cell in cells] == [0.0, -20.0, 70.0]
-    drawn = warmup_map.figure(cells, grid)
-    titles = [axes.get_title().removeprefix("successes in the data: ") for axes in drawn.axes[:3]]
-    assert titles == ["as rolled out", "2.5 %", "50 %"]
-    assert [float(axes.images[0].get_array()[0, 0]) for axes in drawn.axes[:3]] == [0.0, -20.0, 70.0]
-    assert "| pointmaze-umaze | 2.5 % | 900 | 200 | 10 [10, 10] |" in warmup_map.markdown(cells)
