@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import mujoco
 import numpy as np
 
 
@@ -120,15 +119,14 @@ def poses(angles: jax.Array) -> Pose:
     return _with_end(of_links)
 
 
-def poses_from(xpos: jax.Array, xmat: jax.Array, model: mujoco.MjModel) -> Pose:
+def poses_from(xpos: jax.Array, xmat: jax.Array, first: int) -> Pose:
     """Returns each joint's frame in the world's, [8, ...], where a simulator has worked them out already.
 
     Args:
         xpos: of the model's bodies, [B, 3].
         xmat: of the model's bodies, [B, 3, 3].
-        model: one that `mjcf` is part of.
+        first: the index of `link_1` among them.
     """
-    first = model.body("link_1").id
     links = slice(first, first + len(LINKS))
     return _with_end(Pose(xpos[links], xmat[links]))
 

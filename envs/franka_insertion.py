@@ -43,6 +43,11 @@ class FrankaInsertion(InsertionTask):
 
     substeps: int = 5
 
+    @property
+    def first_link(self) -> int:
+        """The index of the arm's first link among the model's bodies."""
+        return int(self.simulation.mj_model.body("link_1").id)
+
     def model_text(self) -> str:
         """Returns the MJCF; the site at the peg's tip has z up."""
         tip = franka.FLANGE + franka.HAND + TOOL
@@ -92,7 +97,7 @@ class FrankaInsertion(InsertionTask):
             physics: of this substep.
         """
         assert physics.target is not None
-        of = franka.poses_from(data.xpos, data.xmat, self.simulation.mj_model)
+        of = franka.poses_from(data.xpos, data.xmat, self.first_link)
         pulled = self.pulled(of, physics.qpos, physics.qvel, physics.target) + data.qfrc_bias
         limit = jnp.array([link.torque for link in franka.LINKS])
         return jnp.clip(pulled, -limit, limit)

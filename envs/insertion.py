@@ -179,12 +179,11 @@ class InsertionTask(ABC):
         hole: Hole = state.context
         tip = self.motion(state.physics).tip
         told = state.physics.target + self._per_coordinate(DISPLACEMENT, TURN) * jnp.clip(action, -1.0, 1.0)
-        physics = state.physics.replace(target=self._within_reach(told, tip))
-        plate = self.plate(hole)
-        physics = self.advance(physics, lambda physics: (physics, plate))
+        target, plate = self._within_reach(told, tip), self.plate(hole)
+        physics = self.advance(state.physics.replace(target=target), lambda physics: (physics, plate))
         motion = self.motion(physics)
         success = self.inserted(motion.tip, hole)
-        obs = self._observe(motion, physics.target, hole)
+        obs = self._observe(motion, target, hole)
         return state.replace(
             physics=physics,
             obs=obs,

@@ -129,7 +129,7 @@ def stepped_in_c(name: str, **budget: int) -> tuple[np.ndarray, np.ndarray]:
             if pulled is None:
                 data.ctrl[:] = target
             else:
-                of = franka.poses_from(data.xpos, data.xmat.reshape(-1, 3, 3), model)
+                of = franka.poses_from(data.xpos, data.xmat.reshape(-1, 3, 3), task.first_link)
                 data.ctrl[:] = pulled(of, data.qpos, data.qvel, target) + data.qfrc_bias
             mujoco.mj_step2(model, data)
         contacts.append(data.ncon)

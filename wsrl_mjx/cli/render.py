@@ -13,10 +13,12 @@ from typing import Annotated
 import jax
 import tyro
 
+from envs.insertion import InsertionTask
 from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.data import cache
-from wsrl_mjx.rendering import strip, video
+from wsrl_mjx.rendering import insertion_strip, strip, video
+from wsrl_mjx.rendering.insertion_strip import Insertion
 from wsrl_mjx.rendering.recording import Recording, check_drawable, record
 from wsrl_mjx.runs import policies
 from wsrl_mjx.runs.console import Console
@@ -60,18 +62,23 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
             raise ValueError(f"seconds must be positive, got {command.seconds}")
         cache.enable_compilation_cache(cache.default_folder())
         loaded = policies.load(command.run, command.behavior, command.step, command.pretrained)
-        check_drawable(loaded.env)
+        peg = insertion_strip.task_of(loaded.env)
+        if peg is None:
+            check_drawable(loaded.env)
+        elif command.out is not None and command.out.suffix in VIDEOS:
+            raise ValueError(f"out {command.out}: a peg insertion is drawn as a strip, {', '.join(STRIPS)}")
         index = policy_index(loaded, command.train_seed)
     except ValueError as error:
         fail(str(error))
-    act = loaded.act(loaded.of(index), command.stochastic)
-    recording = record(loaded.env, act, jax.random.key(command.seed))
+    act, key = loaded.act(loaded.of(index), command.stochastic), jax.random.key(command.seed)
     title = f"{loaded.title}, {loaded.labels[index]}" if command.run else loaded.title
-    path = (
-        command.out
-        or (command.run or Path()) / f"{loaded.short}{'.mp4' if video.can_write_mp4() else '.gif'}"
-    )
-    write(recording, path, title, command.seconds, Console())
+    short = (command.run or Path()) / loaded.short
+    if peg is not None:
+        insertion = insertion_strip.record(loaded.env, peg, act, key)
+        write_insertion(insertion, peg, command.out or Path(f"{short}.png"), title, Console())
+        return
+    path = command.out or Path(f"{short}{'.mp4' if video.can_write_mp4() else '.gif'}")
+    write(record(loaded.env, act, key), path, title, command.seconds, Console())
 
 
 def check_out(out: Path | None) -> None:
@@ -97,6 +104,15 @@ def policy_index(loaded: policies.Policies, train_seed: int | None) -> int:
     if f"seed {train_seed}" not in loaded.labels:
         raise ValueError(f"train_seed {train_seed} is not among the policies: {', '.join(loaded.labels)}")
     return loaded.labels.index(f"seed {train_seed}")
+
+
+def write_insertion(
+    insertion: Insertion, task: InsertionTask, path: Path, title: str, console: Console
+) -> None:
+    """Writes the strip of an insertion."""
+    console.say(f"{title}: {insertion.summary}")
+    insertion_strip.draw(insertion, task, title).savefig(path, dpi=110)
+    console.say(f"written to {path}")
 
 
 def write(recording: Recording, path: Path, title: str, seconds: float, console: Console) -> None:

@@ -67,7 +67,6 @@ def collect(
     identity = RewardTransform(hyper(1.0), hyper(0.0))
     envs = SpreadEnvs(env, num_envs)
 
-    @jax.jit
     def chunk(carry: tuple[EnvState, Any], key: jax.Array):
         def body(carry: tuple[EnvState, Any], key: Key):
             state, memory = carry
@@ -82,7 +81,7 @@ def collect(
     key_reset, key_memory, key_run = jax.random.split(keys.of(seed, Purpose.DATA), 3)
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
     carry = envs.placed((state, controller.begin(key_memory, num_envs)))
-    program = compiler.compiled(name, chunk, carry, key_run)
+    program = compiler.compiled(name, rollout.jitted(env, chunk), carry, key_run)
     parts = []
     for index in range(-(-steps // chunk_steps)):
         carry, rows = program(carry, jax.random.fold_in(key_run, index))

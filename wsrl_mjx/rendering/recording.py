@@ -12,7 +12,7 @@ import numpy as np
 
 from envs.base import Environment, EnvState
 from envs.simulation import Simulation
-from wsrl_mjx.data.rollout import Act
+from wsrl_mjx.data.rollout import Act, jitted
 from wsrl_mjx.types import Key
 
 
@@ -83,7 +83,6 @@ def record(env: Environment, act: Act, key: Key) -> Recording:
     check_drawable(env)
     simulation = simulation_of(env)
 
-    @jax.jit
     def play(key: Key):
         key_reset, key_run = jax.random.split(key)
 
@@ -94,7 +93,7 @@ def record(env: Environment, act: Act, key: Key) -> Recording:
 
         return jax.lax.scan(body, env.reset(key_reset), jax.random.split(key_run, env.time_limit))[1]
 
-    qpos, rewards, (terminated, truncated, invalid) = jax.device_get(play(key))
+    qpos, rewards, (terminated, truncated, invalid) = jax.device_get(jitted(env, play)(key))
     last = int(np.argmax(terminated | truncated | invalid))  # the time limit ends it at the latest
     endings = {"terminated": terminated, "time limit": truncated, "non-finite": invalid}
     ending = next(name for name, happened in endings.items() if happened[last])

@@ -21,7 +21,6 @@ def score(policies: Policies, modes: Sequence[bool], episodes: int, seed: int) -
         seed: of start states and actions.
     """
 
-    @jax.jit  # `explore` is traced: one compilation for both modes
     def play(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.EpisodeScores:
         def one(params: Any, key: jax.Array) -> rollout.EpisodeScores:
             sampled, mode = policies.act(params, explore=True), policies.act(params, explore=False)
@@ -30,10 +29,11 @@ def score(policies: Policies, modes: Sequence[bool], episodes: int, seed: int) -
 
         return jax.vmap(one)(all_params, keys)
 
+    compiled = rollout.jitted(policies.env, play)  # `explore` is traced: one compilation for both modes
     keys = jax.random.split(jax.random.key(seed), len(policies.labels))
     rows = []
     for explore in modes:
-        played = jax.device_get(play(policies.params, keys, jnp.asarray(explore)))
+        played = jax.device_get(compiled(policies.params, keys, jnp.asarray(explore)))
         rows += _rows(policies, played, explore)
     return rows
 
