@@ -13,7 +13,7 @@ from wsrl_mjx.data import dataset, rollout
 from wsrl_mjx.data.collection import check_world
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.replay_mixing import ReplayMixing
-from wsrl_mjx.training import loop, recipe
+from wsrl_mjx.training import loop, recipe, runtime
 from wsrl_mjx.training.exploration import Explorer
 from wsrl_mjx.training.handover import HandOver
 from wsrl_mjx.training.loop import Advanced
@@ -76,6 +76,7 @@ def finetune(
         ValueError: a number that cannot work, or an environment of other sizes than the agents'.
     """
     check_positive(steps=steps, num_envs=num_envs, batch_size=batch_size, report_every=report_every)
+    runtime.heed(env)
     _check_agents(algorithm, env, start, hand_over)
     online = _phase(algorithm, env, utd, num_envs, batch_size, explorer, retain)
     first, capacity = _first_update(online, steps, warmup_steps), _capacity(online, steps, replay_capacity)
@@ -145,7 +146,7 @@ class _Evaluation:
             own = jax.random.fold_in(jax.random.fold_in(key, EVALUATION), step)
             return jnp.mean(rollout.evaluate(env, act, own, episodes).returns)
 
-        self._play = jax.jit(placement.over_members(one, (0, 0, None)))
+        self._play = rollout.jitted(env, placement.over_members(one, (0, 0, None)))
         self._keys = placement.spread(placement.filled_up(jnp.copy(keys)))
         self.placement = placement
 
