@@ -160,26 +160,25 @@ def test_the_solver_budget_lands_where_the_converged_one_does(name: str) -> None
 @pytest.mark.parametrize("name", BODIES)
 def test_nothing_goes_through_the_plate_or_the_holes_walls(name: str) -> None:
     task = task_of(name)
+    direction = jnp.sign(jax.random.normal(jax.random.key(0), (8, 2)))
+    aside = jnp.pad(direction, ((0, 0), (0, 1)))
+    starts = jnp.concatenate(
+        [0.03 * aside + jnp.array([0.0, 0.0, 0.01]), jnp.full((8, 3), 0.0).at[:, 2].set(-0.02)]
+    )
+    actions = jnp.concatenate([0.5 * aside - jnp.array([0.0, 0.0, 1.0]), aside])
 
-    def push(key: jax.Array) -> tuple[jax.Array, ...]:
-        """Presses down beside the hole, and from within against its wall, with the full force, 40 steps."""
-        key_reset, key_act = jax.random.split(key)
-        start = task.reset(key_reset)
-        place = lambda tip: start.replace(physics=task.place(tip).replace(target=tip))
-        direction = jnp.sign(jax.random.normal(key_act, (2,)))
-        down = jnp.append(0.5 * direction, -1.0)
-        aside = jnp.append(direction, 0.0)
+    def push(start: jax.Array, action: jax.Array) -> jax.Array:
+        """Presses down beside the hole, or from within against its wall, with the full force, 40 steps."""
+        state = task.reset(jax.random.key(0))
+        state = state.replace(physics=task.place(start).replace(target=start))
 
-        def both(states: Any, _: None) -> tuple[Any, Any]:
-            on_plate, in_hole = states
-            states = task.step(on_plate, down), task.step(in_hole, aside)
-            return states, tuple(task.motion(state.physics).tip for state in states)
+        def on(state: Any, _: None) -> tuple[Any, jax.Array]:
+            state = task.step(state, action)
+            return state, task.motion(state.physics).tip
 
-        inside = jnp.array([0.0, 0.0, -0.02])
-        starts = place(jnp.append(0.03 * direction, 0.01)), place(inside)
-        return jax.lax.scan(both, starts, length=40)[1]
+        return jax.lax.scan(on, state, length=40)[1]
 
-    on_plate, in_hole = jax.jit(jax.vmap(push))(jax.random.split(jax.random.key(0), 8))
+    on_plate, in_hole = jnp.split(jax.jit(jax.vmap(push))(starts, actions), 2)
     assert np.isfinite(on_plate).all() and np.isfinite(in_hole).all()
     assert on_plate[..., 2].min() > -0.001
     assert np.abs(in_hole[..., :2]).max() < task.clearance + 0.001
@@ -189,16 +188,16 @@ def test_nothing_goes_through_the_plate_or_the_holes_walls(name: str) -> None:
 @pytest.mark.parametrize("name", BODIES)
 def test_a_script_inserts_and_data_has_the_share_of_successes_it_says(name: str) -> None:
     env = envs.make(name)
-    shares = {}
-    for kind in ("demonstration", "mixed", "play"):
+    # Short episodes are successes, so more of these fit in. The script is one for both bodies: that the arm
+    # follows it is seen in one kind of data.
+    shares = {"mixed": (0.2, 0.45), "demonstration": (0.9, 1.0), "play": (0.0, 0.1)}
+    for kind in shares if name == "peg-insertion" else ("mixed",):
         source = scripted.source(env, kind)
         rows = dataset.collect(source.env, source.controller, 64 * 120, 64, 0)
         assert rows["valid"].all()
         returns, _ = trajectories.whole_episodes(rows, env.time_limit)
-        shares[kind] = returns.mean()
-    assert shares["demonstration"] > 0.9
-    assert 0.2 <= shares["mixed"] <= 0.45  # short episodes are successes, so more of these fit in
-    assert shares["play"] < 0.1
+        least, most = shares[kind]
+        assert least <= returns.mean() <= most
 
 
 def test_the_hole_is_where_its_episode_has_it() -> None:
