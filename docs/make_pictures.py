@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import matplotlib as mpl
 import mujoco
 import numpy as np
@@ -26,7 +27,7 @@ from wsrl_mjx.analysis.comparison import Arm
 from wsrl_mjx.analysis.curve_plots import spread, styles_of
 from wsrl_mjx.analysis.statistics import mean_interval
 from wsrl_mjx.data import behaviors
-from wsrl_mjx.rendering import panel
+from wsrl_mjx.rendering import insertion_strip, panel
 from wsrl_mjx.rendering.projection import Camera, camera_for, capsule_outline, shapes, side_camera
 from wsrl_mjx.rendering.recording import Recording, record
 from wsrl_mjx.training import runtime
@@ -49,7 +50,31 @@ def main() -> None:
         save(robot(recording, ROBOTS[name]), f"world_{name}")
     save(point_maze(), "world_pointmaze")
     save(ant_maze(recordings["ant"]), "world_antmaze")
+    save(peg(), "world_peg")
     save(headline(recordings["halfcheetah"]), "headline", dpi=175)
+
+
+def peg() -> Figure:
+    """Returns a peg over its hole, cut open, and the way that it came."""
+    env = envs.make("peg-insertion")
+    task = insertion_strip.task_of(env)
+    assert task is not None
+
+    def act(obs: jax.Array, key: jax.Array) -> jax.Array:
+        del key
+        aside = -task.seen(obs)["position"][:, :2]
+        near = jnp.abs(aside).max(axis=-1, keepdims=True) < 0.01
+        return jnp.concatenate([aside / 0.03, jnp.where(near, -1.0, -0.2)], axis=-1)
+
+    insertion = insertion_strip.record(env, task, act, jax.random.key(0))
+    moment = int(np.argmax(insertion.tips[:, 2] < -0.01))
+    with mpl.rc_context(TEXT):
+        figure = Figure(figsize=THUMBNAIL)
+        axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
+        insertion_strip.draw_moment(axes, insertion, task, 0, moment)
+        axes.set(xlim=(-12.0, 12.0), ylim=(-6.0, 12.0))
+        axes.set_axis_off()
+    return figure
 
 
 def episode(name: str) -> Recording:

@@ -186,3 +186,10 @@ def test_making_an_environment_imports_neither_brax_nor_a_renderer_nor_learning(
         "bad = {'brax', 'gymnasium', 'imageio', 'wsrl_mjx'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_options_can_be_listed_before_anything_is_made() -> None:
+    assert {"clearance", "radius", "starts"} <= set(envs.option_names("peg-insertion"))
+    assert "maze" not in envs.option_names("pointmaze-umaze"), "the name decides it"
+    assert "simulation" not in envs.option_names("ant"), "it is made, not chosen"
+    assert envs.option_names("no-such-world") == ()

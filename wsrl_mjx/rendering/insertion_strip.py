@@ -87,7 +87,7 @@ def draw(insertion: Insertion, task: InsertionTask, title: str) -> Figure:
         panels = figure.subplots(2, MOMENTS, squeeze=False)
         for axis, line in enumerate(panels):
             for axes, moment in zip(line, moments, strict=False):
-                _panel(axes, insertion, task, axis, int(moment))
+                draw_moment(axes, insertion, task, axis, int(moment))
                 if axis == 0:
                     axes.set_title(f"{moment * insertion.dt:.2f} s", fontsize=9)
             for axes in line[len(moments) :]:
@@ -99,7 +99,8 @@ def draw(insertion: Insertion, task: InsertionTask, title: str) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, insertion: Insertion, task: InsertionTask, axis: int, moment: int) -> None:
+def draw_moment(axes: Axes, insertion: Insertion, task: InsertionTask, axis: int, moment: int) -> None:
+    """Draws the peg and the plate at the step `moment`, cut along x or y (axis 0 or 1)."""
     tips, told = CM * insertion.tips[: moment + 1], CM * insertion.told[moment]
     radius, hole, thick = CM * task.radius, CM * (task.radius + task.clearance), CM * PLATE_THICKNESS
     for left, width in ((-2 * REACH, 2 * REACH - hole), (hole, 2 * REACH)):
