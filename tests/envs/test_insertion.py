@@ -59,7 +59,7 @@ def test_the_flange_is_where_the_published_parameters_put_it() -> None:
 def test_an_arm_is_put_where_it_is_asked_to_be_and_points_down(turning: bool) -> None:
     task = task_of("franka-peg-insertion", starts="outside", turning=turning)
     states = jax.jit(jax.vmap(task.reset))(jax.random.split(jax.random.key(0), COUNT))
-    tips = jax.vmap(task.tip)(states.physics)
+    tips = jax.vmap(task.motion)(states.physics).tip
     np.testing.assert_allclose(tips, states.physics.target, atol=5e-5)
     assert np.all((states.physics.qpos > franka.LOW) & (states.physics.qpos < franka.HIGH))
     down = jax.vmap(lambda angles: franka.poses(angles).rotation[-1, :, 2])(states.physics.qpos)

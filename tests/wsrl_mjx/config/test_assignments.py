@@ -18,7 +18,9 @@ def test_a_text_without_name_or_value_is_refused(text: str) -> None:
         assignments.split(text, "set")
 
 
-@pytest.mark.parametrize("name", ["utd", "warmup_steps", "layer_norm", "critic_hidden", "dataset", "success_share"])
+@pytest.mark.parametrize(
+    "name", ["utd", "warmup_steps", "layer_norm", "critic_hidden", "dataset", "success_share"]
+)
 def test_what_is_written_is_read_back(name: str) -> None:
     value: Any = flat_fields(Config())[name]
     read = assignments.value_of(name, assignments.written(value), "set")

@@ -196,7 +196,8 @@ def test_a_run_with_other_settings_is_not_drawn(tmp_path: Path) -> None:
 
 def test_nothing_finished_is_nothing_to_draw(tmp_path: Path) -> None:
     for figure in ("warmup", HEAT_MAP):
-        request = Request(figure, "smoke", (MAZE,), 2, lengths=(200,))
+        axes = (Axis("offline_steps", ("200",)),) if figure == HEAT_MAP else ()
+        request = Request(figure, "smoke", (MAZE,), 2, axes=axes)
         with pytest.raises(ValueError, match=rf"no (run|cell) of {figure} is finished there"):
             figure_pages.write(request, figure_runs.plan(request), tmp_path)
     assert not list(tmp_path.iterdir())
