@@ -27,7 +27,7 @@ POSTURE_STIFFNESS, POSTURE_DAMPING = 10.0, 3.0  # Nm/rad, Nm s/rad: of what move
 
 @dataclass(frozen=True, eq=False)
 class FrankaInsertion(InsertionTask):
-    """A control step is 0.05 s, as the gripper's; `substeps=20` is the robots' 10 Hz.
+    """A control step is 0.05 s, as the gripper's; `substeps=10` is the robots' 10 Hz.
 
     See `InsertionTask` for actions and observation.
 

@@ -4,6 +4,7 @@
     python scripts/render.py --behavior hopper medium --out hopper.png
 
 The ending of --out chooses: .mp4 or .gif for a video, .png, .pdf or .svg for the strip.
+A peg insertion is always a strip, cut open.
 """
 
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
     command = flags.read(Command, arguments, program, __doc__)
     runtime.prepare()
     try:
-        check_out(command.out)
+        check_ending(command.out)
         if not command.seconds > 0:
             raise ValueError(f"seconds must be positive, got {command.seconds}")
         cache.enable_compilation_cache(cache.default_folder())
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
         peg = insertion_strip.task_of(loaded.env)
         if peg is None:
             check_drawable(loaded.env)
+            check_video(command.out)
         elif command.out is not None and command.out.suffix in VIDEOS:
             raise ValueError(f"out {command.out}: a peg insertion is drawn as a strip, {', '.join(STRIPS)}")
         index = policy_index(loaded, command.train_seed)
@@ -81,15 +83,19 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
     write(record(loaded.env, act, key), path, title, command.seconds, Console())
 
 
-def check_out(out: Path | None) -> None:
-    """Raises ValueError unless a picture or video can be written to `out`."""
+def check_ending(out: Path | None) -> None:
+    """Raises ValueError unless `out` can be a picture or a video."""
     if out is None:
         return
     if out.suffix not in (*VIDEOS, *STRIPS):
         raise ValueError(f"out must end in one of {', '.join((*VIDEOS, *STRIPS))}, got {out}")
     if not out.absolute().parent.is_dir():
         raise ValueError(f"out {out}: its folder does not exist")
-    if out.suffix == ".mp4" and not video.can_write_mp4():
+
+
+def check_video(out: Path | None) -> None:
+    """Raises ValueError where a video needs a package that is not installed."""
+    if out is not None and out.suffix == ".mp4" and not video.can_write_mp4():
         raise ValueError(f"out {out}: mp4 needs the video extra: pip install 'wsrl_mjx[video]'; or take .gif")
 
 

@@ -147,7 +147,8 @@ def axes(command: Command, preset: str, base: dict[str, Any]) -> tuple[Axis, ...
     if command.figure != HEAT_MAP:
         return ()
     given = tuple(warmup_grid.parse(text, command.worlds) for text in command.axes)
-    found = given or figure_runs.default_axes(command.worlds[0], preset)
+    default = figure_runs.default_axes(command.worlds[0], preset)
+    found = given or tuple(axis for axis in default if axis.name not in base)
     warmup_grid.check(Grid(command.worlds, found), base)
     return found
 

@@ -23,6 +23,7 @@ from wsrl_mjx.data import digests, files, rollout, trajectories
 from wsrl_mjx.data.returns_to_go import monte_carlo_returns
 from wsrl_mjx.data.rollout import Controller, RewardTransform
 from wsrl_mjx.data.spread_envs import SpreadEnvs
+from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.types import JUST_IN_TIME, Compiler, Key, Transition
 
@@ -81,7 +82,7 @@ def collect(
     key_reset, key_memory, key_run = jax.random.split(keys.of(seed, Purpose.DATA), 3)
     state = jax.jit(rollout.reset, static_argnums=(0, 2))(env, key_reset, num_envs)
     carry = envs.placed((state, controller.begin(key_memory, num_envs)))
-    program = compiler.compiled(name, rollout.jitted(env, chunk), carry, key_run)
+    program = compiler.compiled(name, jitted(env, chunk), carry, key_run)
     parts = []
     for index in range(-(-steps // chunk_steps)):
         carry, rows = program(carry, jax.random.fold_in(key_run, index))

@@ -1,6 +1,5 @@
 """Running a policy in an environment: one vector step with its transition, and whole episodes."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -64,17 +63,6 @@ class RewardTransform(struct.PyTreeNode):
     def __call__(self, reward: jax.Array) -> jax.Array:
         """Returns the learner's reward for the task's."""
         return self.scale * reward + self.bias
-
-
-def jitted(env: Environment, function: Callable[..., Any]) -> Any:
-    """Returns `function`, which steps `env`, compiled with the options that this world needs on a CPU.
-
-    A flag of the user's own in `XLA_FLAGS` wins.
-    """
-    flags = os.environ.get("XLA_FLAGS", "")
-    own: dict[str, Any] = getattr(env, "cpu_options", {}) if jax.default_backend() == "cpu" else {}
-    options = {name: value for name, value in own.items() if name not in flags}
-    return jax.jit(function, compiler_options=options or None)
 
 
 def reset(env: Environment, key: Key, num_envs: int) -> EnvState:

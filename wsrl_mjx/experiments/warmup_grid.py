@@ -1,5 +1,6 @@
 """The grid of `when_warmup_matters`: what differs over it, and the two runs of each of its cells."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -8,7 +9,6 @@ from typing import Any, NamedTuple
 import envs
 from wsrl_mjx.config import assignments, named_datasets
 from wsrl_mjx.config.settings import Config, flat_fields
-from wsrl_mjx.config.validation import choose
 from wsrl_mjx.experiments.jobs import PlannedRun
 from wsrl_mjx.experiments.sweep import NOT_SWEPT
 
@@ -91,26 +91,35 @@ class Grid:
 
 
 def parse(text: str, worlds: Sequence[str]) -> Axis:
-    """Returns the axis written as name=value,value,...; `none` leaves a setting unset.
+    """Returns the axis written as name=value,value,...
+
+    `none` is no value, for settings that have no default.
 
     Args:
         text: such as "clearance=0.002,0.001".
         worlds: their names; an option must be one of each.
 
     Raises:
-        ValueError: neither a setting nor an option of the worlds, a value that is none of its kind, or one
-            that comes twice.
+        ValueError: neither a setting nor an option of all worlds, or a value of a setting that is none of its
+            kind.
     """
     name, rest = assignments.split(text, "axes", FORM)
     settings = tuple(setting for setting in flat_fields(Config()) if setting not in NOT_SWEPT)
-    options = [option for option in envs.option_names(worlds[0]) if option not in settings]
-    choose("axes", name, (*settings, *options))
+    for world in worlds:
+        options = [option for option in envs.option_names(world) if option not in settings]
+        if name not in (*settings, *options):
+            near = difflib.get_close_matches(name, [*settings, *options], n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"axes has {name!r}, which is neither a setting nor an option of {world}, whose options are "
+                f"{', '.join(options)}{hint}"
+            )
     texts = tuple(rest.split(","))
     if name == "dataset":
         texts = tuple(map(named_datasets.located, texts))
-    values = [assignments.value_of(name, one, "axes") if name in settings else one for one in texts]
-    if len(set(values)) < len(values):
-        raise ValueError(f"axes {name} must have different values, got {rest}")
+    if name in settings:
+        for one in texts:
+            assignments.value_of(name, one, "axes")
     return Axis(name, texts)
 
 
@@ -118,7 +127,8 @@ def check(grid: Grid, base: Mapping[str, Any]) -> None:
     """Checks that a grid can be drawn with the settings `base` of all its runs.
 
     Raises:
-        ValueError: an axis twice, more of them than a picture has, or one that `base` holds fixed.
+        ValueError: an axis or a value twice, more axes than a picture has, one that `base` holds fixed, an
+            option that a world does not take, or a cell without a warmup to compare.
     """
     names = [axis.name for axis in grid.axes]
     if len(set(names)) < len(names):
@@ -130,6 +140,14 @@ def check(grid: Grid, base: Mapping[str, Any]) -> None:
     for name in names:
         if name in fixed:
             raise ValueError(f"axes cannot have {name}: it is set for all runs")
+    cells = [(cell, cell.changes(base)) for cell in grid.cells]
+    for env, options in dict.fromkeys((cell.env, own.get("env_options", ())) for cell, own in cells):
+        envs.make_from_text(env, options)
+    if any(own.get(WARMUP, WARMUP_STEPS) == 0 for _, own in cells):
+        raise ValueError(f"{WARMUP} must be positive: each cell has a run without a warmup beside it")
+    for axis in grid.axes:
+        if len(set(map(_as_number, axis.texts))) < len(axis.texts):
+            raise ValueError(f"axes {axis.name} must have different values, got {','.join(axis.texts)}")
 
 
 def runs(grid: Grid, base: Mapping[str, Any]) -> list[PlannedRun]:
@@ -147,6 +165,14 @@ def runs(grid: Grid, base: Mapping[str, Any]) -> list[PlannedRun]:
     return list(found.values())
 
 
+def _as_number(text: str) -> float | str:
+    """Returns what a text stands for where two can stand for the same."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def _folder(env: str, values: Sequence[tuple[str, str]]) -> str:
-    parts = [env, *(f"{name}={text.rpartition('/')[2]}" for name, text in values)]
+    parts = [env, *(f"{name}={text.strip('/').replace('/', '-')}" for name, text in values)]
     return ",".join(part.replace(":", "-") for part in parts)

@@ -23,6 +23,7 @@ from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arm
 
 SUCCESS_RANGE = 100.0  # points, of a map's colours
+READABLE = 0.6  # of the range: beyond it black on the colour cannot be read
 
 
 class Measure(NamedTuple):
@@ -159,11 +160,14 @@ def figure(results: Sequence[Result], grid: Grid) -> Figure:
         for part, line in zip(slices, panels, strict=True):
             here = [result for result in results if part is None or part in _place(result.cell)]
             for measure, axes in zip(measures, line, strict=True):
-                _draw_map(axes, here, measure, (rows, columns))
+                _draw_map(axes, here, measure, (rows, columns), _largest(results, measure))
                 about = "" if part is None else f"\n{part[0]}: {_shown(part[1])}"
                 axes.set_title(measure.title + about, fontsize=10)
         seeds = len(results[0].pretrained)
-        drawn.suptitle(f"With the warmup minus without ({seeds} seeds a cell); blue: better with it")
+        for column, measure in enumerate(measures):
+            label = "points" if measure.is_success else "mean Q"
+            drawn.colorbar(panels[0, column].images[0], ax=list(panels[:, column]), label=label)
+        drawn.suptitle(f"With the warmup minus without ({seeds} seeds a cell); blue: higher with it")
     return drawn
 
 
@@ -171,15 +175,24 @@ def _place(cell: Cell) -> tuple[tuple[str, str], ...]:
     return ((ENV, cell.env), *cell.values)
 
 
-def _draw_map(axes: Axes, results: Sequence[Result], measure: Measure, directions: tuple[Axis, Axis]) -> None:
+def _largest(results: Sequence[Result], measure: Measure) -> float:
+    """Returns the difference that has the strongest colour, the same in all maps of a measure."""
+    if measure.is_success:
+        return SUCCESS_RANGE
+    return max(1.0, *(abs(float(result.pairs[measure.name].gain.mean())) for result in results))
+
+
+def _draw_map(
+    axes: Axes, results: Sequence[Result], measure: Measure, directions: tuple[Axis, Axis], largest: float
+) -> None:
     rows, columns = directions
     gains = np.full((len(rows.texts), len(columns.texts)), np.nan)
     for result in results:
         place = dict(_place(result.cell))
         row, column = rows.texts.index(place[rows.name]), columns.texts.index(place[columns.name])
         gains[row, column] = result.pairs[measure.name].gain.mean()
-        axes.text(column, row, _text(result, measure), ha="center", va="center", fontsize=9)
-    largest = SUCCESS_RANGE if measure.is_success else np.nanmax(np.abs(gains), initial=1.0)
+        color = "white" if abs(gains[row, column]) > READABLE * largest else "black"
+        axes.text(column, row, _text(result, measure), ha="center", va="center", fontsize=9, color=color)
     axes.set_xticks(range(len(columns.texts)), list(map(_shown, columns.texts)))
     axes.set_yticks(range(len(rows.texts)), list(map(_shown, rows.texts)))
     axes.set_xlabel(columns.name)

@@ -14,12 +14,13 @@ from matplotlib.patches import Circle, Rectangle
 from envs.base import Environment, EnvState
 from envs.insertion import InsertionTask
 from envs.insertion_models import PEG_LENGTH, PLATE_THICKNESS
-from wsrl_mjx.data.rollout import Act, jitted
+from wsrl_mjx.data.rollout import Act
+from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.types import Key
 
 MOMENTS = 7
 CM = 100.0  # a metre
-REACH, TOP = 7.0, 16.0  # cm, how much a panel shows
+REACH, TOP = 7.0, 16.0  # cm, how much a panel shows at the least
 PEG, PLATE, WAY, TOLD = "#d9822b", "#9aa0a6", "#1f5fa8", "#b3202c"
 
 
@@ -103,7 +104,9 @@ def draw_moment(axes: Axes, insertion: Insertion, task: InsertionTask, axis: int
     """Draws the peg and the plate at the step `moment`, cut along x or y (axis 0 or 1)."""
     tips, told = CM * insertion.tips[: moment + 1], CM * insertion.told[moment]
     radius, hole, thick = CM * task.radius, CM * (task.radius + task.clearance), CM * PLATE_THICKNESS
-    for left, width in ((-2 * REACH, 2 * REACH - hole), (hole, 2 * REACH)):
+    reach = max(REACH, CM * np.abs(insertion.tips[:, :2]).max() + radius + 0.5)
+    top = max(TOP, CM * (insertion.tips[:, 2].max() + PEG_LENGTH) + 0.5)
+    for left, width in ((-2 * reach, 2 * reach - hole), (hole, 2 * reach)):
         axes.add_patch(Rectangle((left, -thick), width, thick, color=PLATE, linewidth=0))
     x, z = tips[-1, axis], tips[-1, 2]
     if task.peg == "round":
@@ -113,5 +116,5 @@ def draw_moment(axes: Axes, insertion: Insertion, task: InsertionTask, axis: int
         axes.add_patch(Rectangle((x - radius, z), 2 * radius, CM * PEG_LENGTH, color=PEG))
     axes.plot(tips[:, axis], tips[:, 2], color=WAY, linewidth=1.2)
     axes.plot(told[axis], told[2], marker="+", color=TOLD, markersize=7)
-    axes.set(xlim=(-REACH, REACH), ylim=(-thick, TOP), aspect="equal")
+    axes.set(xlim=(-reach, reach), ylim=(-thick, top), aspect="equal")
     axes.tick_params(labelsize=7)

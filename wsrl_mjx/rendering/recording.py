@@ -12,7 +12,8 @@ import numpy as np
 
 from envs.base import Environment, EnvState
 from envs.simulation import Simulation
-from wsrl_mjx.data.rollout import Act, jitted
+from wsrl_mjx.data.rollout import Act
+from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.types import Key
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from wsrl_mjx.data import rollout
+from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.runs.policies import Policies
 
 
@@ -29,7 +30,7 @@ def score(policies: Policies, modes: Sequence[bool], episodes: int, seed: int) -
 
         return jax.vmap(one)(all_params, keys)
 
-    compiled = rollout.jitted(policies.env, play)  # `explore` is traced: one compilation for both modes
+    compiled = jitted(policies.env, play)  # `explore` is traced: one compilation for both modes
     keys = jax.random.split(jax.random.key(seed), len(policies.labels))
     rows = []
     for explore in modes:

@@ -13,6 +13,7 @@ from wsrl_mjx.data import dataset, rollout
 from wsrl_mjx.data.collection import check_world
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.replay_mixing import ReplayMixing
+from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.training import loop, recipe, runtime
 from wsrl_mjx.training.exploration import Explorer
 from wsrl_mjx.training.handover import HandOver
@@ -146,7 +147,7 @@ class _Evaluation:
             own = jax.random.fold_in(jax.random.fold_in(key, EVALUATION), step)
             return jnp.mean(rollout.evaluate(env, act, own, episodes).returns)
 
-        self._play = rollout.jitted(env, placement.over_members(one, (0, 0, None)))
+        self._play = jitted(env, placement.over_members(one, (0, 0, None)))
         self._keys = placement.spread(placement.filled_up(jnp.copy(keys)))
         self.placement = placement
 

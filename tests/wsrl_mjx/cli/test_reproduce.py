@@ -24,11 +24,14 @@ FIGURE = "when_warmup_matters"
         (["--envs", "pointmaze-huge"], "env must be one of "),
         (["--envs", "pointmaze-umaze", "pointmaze-umaze"], "envs must be different values"),
         (["--axes", "offline_steps=3000,3000"], "axes offline_steps must have different values"),
-        (["--set", "offline_steps=200"], "axes cannot have offline_steps: it is set for all runs"),
+        (
+            ["--set", "offline_steps=200", "--axes", "offline_steps=200"],
+            "axes cannot have offline_steps: it is set for all runs",
+        ),
         (["--axes", "success_share=1.5"], "success_share must be in [0, 1], got 1.5"),
         (
             ["--envs", "peg-insertion", "--axes", "clearance=0.001,-1"],
-            "arm peg-insertion,clearance=-1-with: clearance must be",
+            "clearance is -1.0; it must be positive",
         ),
         (["--envs", "peg-insertion", "--env-options", "clearence=1"], "has no option 'clearence'"),
         (["--num-seeds", "0"], "num_seeds"),

@@ -73,21 +73,3 @@ def test_a_time_limit_is_no_termination_and_the_successor_is_true() -> None:
     assert float(metrics["train/episode_length"].weight) == N
     total = float(metrics["train/episode_return"].total)
     assert total == pytest.approx(float(rows.reward.sum()), rel=1e-6)
-
-
-class Asking:
-    """A world that needs an option of XLA on a CPU."""
-
-    def __init__(self, **options: bool) -> None:
-        self.cpu_options = options
-
-
-def test_a_rollout_is_compiled_as_its_world_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    double = lambda x: 2.0 * x
-    monkeypatch.setenv("XLA_FLAGS", "")
-    assert rollout.jitted(Asking(xla_cpu_enable_fast_math=False), double)(3.0) == 6.0  # pyright: ignore[reportArgumentType]
-    with pytest.raises(jax.errors.JaxRuntimeError, match="No such compile option: 'not_known'"):
-        rollout.jitted(Asking(not_known=False), double)(3.0)  # pyright: ignore[reportArgumentType]
-    monkeypatch.setenv("XLA_FLAGS", "--not_known=true")
-    assert rollout.jitted(Asking(not_known=False), double)(3.0) == 6.0  # pyright: ignore[reportArgumentType]
-    assert rollout.jitted(probe(Line), double)(3.0) == 6.0

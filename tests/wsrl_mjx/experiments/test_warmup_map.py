@@ -87,16 +87,25 @@ def test_several_worlds_are_the_first_direction() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("clearence=1", "did you mean 'clearance'"),
-        ("seed=1,2", "axes must be one of "),
-        ("clearance", "axes must be name=value,value,..., got 'clearance'"),
-        ("offline_steps=200,200", "axes offline_steps must have different values, got 200,200"),
+        ("clearence=1", "neither a setting nor an option of peg-insertion.*; did you mean 'clearance'"),
+        ("seed=1,2", "axes has 'seed', which is neither a setting nor"),
+        ("clearance", "axes must be name=value,value,\\.\\.\\., got 'clearance'"),
         ("offline_steps=many", "axes offline_steps must have integers, got 'many'"),
     ],
 )
 def test_a_bad_axis_is_refused(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+    with pytest.raises(ValueError, match=message):
         parse(text, PEG)
+
+
+def test_an_option_must_be_one_of_every_world() -> None:
+    with pytest.raises(ValueError, match="neither a setting nor an option of pointmaze-umaze"):
+        parse("clearance=0.001", (*PEG, *MAZE))
+
+
+def test_datasets_of_one_name_have_runs_of_their_own() -> None:
+    grid = Grid(PEG, (Axis("dataset", ("/a/play", "/b/play")),))
+    assert len({run.name for run in warmup_grid.runs(grid, {})}) == 4
 
 
 @pytest.mark.parametrize(
@@ -107,6 +116,11 @@ def test_a_bad_axis_is_refused(text: str, message: str) -> None:
             {},
             "axes must name everything once, got offline_steps, offline_steps",
         ),
+        (Grid(PEG, (Axis("clearance", ("0.001", "1e-3")),)), {}, "axes clearance must have different values"),
+        (Grid(PEG, (Axis("clearance", ("0.001", "-1")),)), {}, "clearance is -1.0; it must be positive"),
+        (Grid(PEG, (Axis("hole", ("0", "0")),)), {}, "hole of peg-insertion must be 2 numbers with a comma"),
+        (Grid(PEG, (Axis("warmup_steps", ("0", "10")),)), {}, "warmup_steps must be positive: each cell has"),
+        (GRID, {"warmup_steps": 0}, "warmup_steps must be positive: each cell has"),
         (GRID, {"offline_steps": 3}, "axes cannot have offline_steps: it is set for all runs"),
         (GRID, {"env_options": ("clearance=0.002",)}, "axes cannot have clearance: it is set for all runs"),
         (
@@ -143,7 +157,7 @@ def test_a_world_without_held_out_rows_has_no_map_of_q(tmp_path: Path) -> None:
         (tmp_path / name / "summary.json").write_text('{"offline_rows": 900, "online_steps": 7000}')
     (result,) = read(tmp_path)
     assert list(result.pairs) == ["final", "lowest"]
-    assert len(warmup_map.figure([result], GRID).axes) == 2
+    assert len(warmup_map.figure([result], GRID).axes) == 4  # with their colour bars
 
 
 def test_the_tables_and_the_maps_hold_the_cells(tmp_path: Path) -> None:
@@ -156,7 +170,7 @@ def test_the_tables_and_the_maps_hold_the_cells(tmp_path: Path) -> None:
     assert len(rows) == 4 and rows[3]["clearance"] == "0.001" and rows[3]["final_without"] == "60.0"
     assert rows[1]["lowest_q_with"] == "-82.0"
     drawn = warmup_map.figure(results, GRID)
-    images = [np.asarray(axes.images[0].get_array()) for axes in drawn.axes]
+    images = [np.asarray(axes.images[0].get_array()) for axes in drawn.axes[:3]]
     np.testing.assert_allclose(images[0], [[15.0, np.nan], [np.nan, -30.0]])
     np.testing.assert_allclose(images[1], [[30.0, np.nan], [np.nan, -10.0]])
     np.testing.assert_allclose(images[2], [[120.0, np.nan], [np.nan, -30.0]])

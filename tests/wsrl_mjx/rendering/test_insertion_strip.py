@@ -66,6 +66,14 @@ def test_a_short_episode_is_drawn(peg: str, tmp_path: Path) -> None:
     assert sum(axes.axison for axes in figure.axes) == 6
 
 
+def test_a_start_far_out_is_in_the_picture() -> None:
+    task = insertion_strip.task_of(envs.make("peg-insertion"))
+    assert task is not None
+    tips = np.array([[0.12, 0.0, 0.13], [0.0, 0.0, 0.0]])
+    axes = insertion_strip.draw(Insertion(tips, tips, success=False, dt=0.05), task, "a run").axes[0]
+    assert axes.get_xlim()[1] > 12.8 and axes.get_ylim()[1] > 21.0
+
+
 def test_worlds_without_a_peg_have_none() -> None:
     assert insertion_strip.task_of(envs.make("pointmaze-umaze")) is None
 
