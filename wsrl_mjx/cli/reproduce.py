@@ -31,7 +31,8 @@ from wsrl_mjx.training import runtime
 
 PEGS = ("peg-insertion",)
 MAZES = ("pointmaze-medium", "pointmaze-large", "pointmaze-ultra")
-NOT_SET = sweep.NOT_SWEPT  # the figure decides them, or they have flags of their own
+# The figure decides them, or they have flags of their own.
+NOT_SET = tuple(name for name in sweep.NOT_SWEPT if name != "seed")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class Command:
     """Environments, each with a row in the figure; unset: pointmaze-large, three mazes in the heat map, the
     gripper in insertion."""
     set: tuple[str, ...] = ()
-    """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them."""
+    """Settings of all runs, such as offline_steps=12000 dataset=play; an arm's own come after them. With
+    seed=8 the seeds begin at 8: more of them for a figure that is done, in another --out."""
     env_options: tuple[str, ...] = ()
     """Options of all environments, such as clearance=0.001."""
     axes: tuple[str, ...] = ()

@@ -101,6 +101,13 @@ def test_a_bad_setting_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_seeds_of_every_run_begin_where_they_are_told_to() -> None:
+    command = reproduce.Command("warmup", preset="smoke", envs=("pointmaze-umaze",), set=("seed=8",))
+    wanted = reproduce.request(command)
+    assert {job.config.seed for _, job in figure_runs.plan(wanted).runs} == {8}
+    assert wanted.command.endswith("--num-seeds 8 --envs pointmaze-umaze --set seed=8")
+
+
 class Finished:
     """Stands for a run that comes to its end at once."""
 
