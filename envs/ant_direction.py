@@ -34,16 +34,17 @@ class AntDirection(GymnasiumTask):
     direction, whichever it is. So an ant that turns by a quarter renames its legs and keeps its heading.
 
     Observation [27]: plain ant's, with the direction along x and the legs named so that the body faces it.
-    Actions [8]: joint torques by these names. A control step is 0.05 s.
+    Actions [8]: joint torques by these names. A control step is 0.1 s, as
+    in the ant mazes.
     """
 
     name = "ant-direction"
     model_file = "ant.xml"
-    substeps = 5
+    substeps = 10
     obs_size = 27
 
-    time_limit: int = 800
-    steps_per_direction: int = 80
+    time_limit: int = 400
+    steps_per_direction: int = 40
     rewarded_speed: float = 1.5  # m/s
     ctrl_cost_weight: float = 0.1
     healthy_reward: float = 1.0
@@ -72,7 +73,7 @@ class AntDirection(GymnasiumTask):
         return first_state(physics, seen, key_next, METRICS, directions)
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
-        """Applies `action` ([8], in [-1, 1]) for 0.05 s."""
+        """Applies `action` ([8], in [-1, 1]) for 0.1 s."""
         direction = self._direction(state.context, state.steps)
         _, times = see_towards(observe(state.physics), direction)
         control = self.simulation.control(act_back(action, times))

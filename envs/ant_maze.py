@@ -1,9 +1,9 @@
 """Ant mazes: Gymnasium's ant looks for a goal that it knows by a sparse reward alone.
 
 After D4RL's ant mazes: cells of 4 m, its maps, the goal's radius of 0.5 m, no end by a fall. Differences:
-Gymnasium's ant, with control steps of 0.05 s instead of 0.1; start and goal are cells' centres, with noise on
-the start alone; walls push and do not rub, are 8 m high instead of 2 (pushed with its own weight the ant
-climbs lower ones), and feel the torso, knees and feet alone.
+Gymnasium's ant, whose ten simulation steps of 0.01 s make D4RL's control step of 0.1 s; start and goal are
+cells' centres, with noise on the start alone; walls push and do not rub, are 8 m high instead of 2 (pushed with
+its own weight the ant climbs lower ones), and feel the torso, knees and feet alone.
 """
 
 import xml.etree.ElementTree as ET
@@ -58,7 +58,7 @@ def _feeler(body: ET.Element, position: str, radius: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class AntMaze(MazeTask):
-    """A control step is 0.05 s.
+    """A control step is 0.1 s.
 
     Observation [31]: x, y, torso height, orientation (quaternion), 8 joint angles, 14 velocities, and
     the x, y of the goal. Actions [8]: joint torques.
@@ -70,7 +70,7 @@ class AntMaze(MazeTask):
     time_limits: ClassVar[Mapping[str, int]] = {"umaze": 700, "medium": 1000, "large": 1000, "ultra": 2000}
 
     maze: str = "umaze"
-    substeps: int = 5
+    substeps: int = 10
     goal_radius: float = 0.5
     reset_noise_scale: float = 0.1
 

@@ -51,7 +51,7 @@ def test_a_whole_episodes_directions_are_drawn_at_its_start() -> None:
 
 def test_the_reward_is_speed_along_the_direction() -> None:
     state, action, after = stepped()
-    moved = (after.physics.qpos[:2] - state.physics.qpos[:2]) / 0.05
+    moved = (after.physics.qpos[:2] - state.physics.qpos[:2]) / 0.1
     velocity = float(moved @ state.context[0])  # the third step still goes along the first direction
     assert after.metrics["x_velocity"] == np.float32(velocity)
     control = np.asarray(action)  # torques are renamed, never rescaled
