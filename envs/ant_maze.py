@@ -2,8 +2,8 @@
 
 After D4RL's ant mazes: cells of 4 m, its maps, the goal's radius of 0.5 m, no end by a fall. Differences:
 Gymnasium's ant, whose ten simulation steps of 0.01 s make D4RL's control step of 0.1 s; start and goal are
-cells' centres, with noise on the start alone; walls push and do not rub, are 8 m high instead of 2 (pushed with
-its own weight the ant climbs lower ones), and feel the torso, knees and feet alone.
+cells' centres, with noise on the start alone; walls push and do not rub, are 8 m high instead of 2 (pushed
+with its own weight the ant climbs lower ones), and feel the torso, knees and feet alone.
 """
 
 import xml.etree.ElementTree as ET
