@@ -15,6 +15,7 @@ COMMANDS = {
     "collect": "Roll out an offline dataset onto disk.",
     "train-behavior": "Train a behaviour policy, which datasets are collected with.",
     "ship-behavior": "Score a snapshot of a behaviour's training, and keep it among the behaviours.",
+    "ship-pretraining": "Keep a run's finished pretraining with the package, for runs to begin with.",
     "solver-study": "Measure what a task's solver budget costs and buys.",
 }
 BAD_INPUT = 2  # the exit code

@@ -15,7 +15,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import cache, files
-from wsrl_mjx.runs import layout
+from wsrl_mjx.runs import layout, shipped
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.new_folder import check_free
 from wsrl_mjx.runs.run_folder import read_config
@@ -33,7 +33,9 @@ class Command:
     resume: bool = False
     """Go on with the run in --run-dir, exactly where its newest checkpoint is."""
     pretrained: Path | None = None
-    """A run folder whose finished pretraining to start from, at the switch."""
+    """What to start from at the switch: a run folder with a finished pretraining, `shipped` for one that
+    comes with the package, or `none` to train it. Unset: a shipped one, where there is one for these
+    settings, as at the laptop preset."""
     devices: Devices = "auto"
     """The most devices of this machine to spread the members (seeds, grid points) over; on a CPU, cores."""
     cache_dir: Path = field(default_factory=cache.default_folder)
@@ -100,7 +102,8 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     validate(config)
     if not typed.resume:  # a run that is gone on with may need its data no more
         named_datasets.check_available(config.data, config.env)
-    return replace(command, config=config)
+    pretrained, config = shipped.chosen(command.pretrained, config)
+    return replace(command, config=config, pretrained=pretrained)
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,10 @@ def _check_paths(command: Command) -> None:
     files.check_links("cache-dir", command.cache_dir)
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache-dir {command.cache_dir} is no folder")
-    if command.pretrained is not None and not (command.pretrained / layout.PRETRAINED).is_dir():
-        raise ValueError(f"pretrained {command.pretrained} is not a run with a finished pretraining")
+    source = command.pretrained
+    if source is None or shipped.is_item(source) or (source / layout.PRETRAINED).is_dir():
+        return
+    raise ValueError(f"pretrained {source} is neither a run with a finished pretraining, nor a shipped one")
 
 
 def _announce(console: Console, arguments: list[str], command: Command) -> None:

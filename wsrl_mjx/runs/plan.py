@@ -30,10 +30,21 @@ def show(
     recipe: Recipe,
     rows_of_data: int | None,
     placement: Placement = ONE_DEVICE,
+    pretrained_in: str | None = None,
 ) -> None:
-    """Prints phases and memory; `rows_of_data` is None where nobody knows it."""
+    """Prints phases and memory.
+
+    Args:
+        console: takes it.
+        config: of the run.
+        env: of the run.
+        recipe: of all members.
+        rows_of_data: None where nobody knows it.
+        placement: of the members.
+        pretrained_in: where the finished pretraining is that it begins with; None where it trains its own.
+    """
     agent = config.agent
-    rows = phases(config, rows_of_data)
+    rows = phases(config, rows_of_data, pretrained_in)
     seeds = counted(config.num_seeds, "seed")
     if config.points:
         seeds = f"{len(config.points)} grid points x {seeds} side by side"
@@ -90,11 +101,11 @@ def check_memory(
     )
 
 
-def phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
-    """Returns a line for each phase that there is: its name, how many of what, and how."""
+def phases(config: Config, rows_of_data: int | None, pretrained_in: str | None = None) -> list[list[str]]:
+    """Returns a line for each phase that there is: its name, how many of what, and how; see `show`."""
     offline, online = config.offline, config.online
     rows = []
-    if config.needs_data:
+    if config.needs_data and (pretrained_in is None or config.keeps_data or config.prefilled_rows):
         known, how, share = "unknown", Path(config.data.dataset).name, config.data.success_share
         if rows_of_data is not None:
             known = f"{rows_of_data:,}"
@@ -104,6 +115,8 @@ def phases(config: Config, rows_of_data: int | None) -> list[list[str]]:
     if offline.offline_steps:
         fate = "then the data stays" if config.keeps_data else "then the data is dropped"
         how = f"{offline.offline_algo}, batch {offline.offline_batch_size}, {fate}"
+        if pretrained_in is not None:
+            how = f"{offline.offline_algo}, finished in {pretrained_in}"
         rows.append(["pretraining", f"{offline.offline_steps:,}", "gradient steps", how])
         rows.append(["switch", "", "", _switch(config)])
     rows.append(["warmup", f"{config.first_update:,}", "env steps", _warmup(config)])

@@ -7,7 +7,7 @@ from typing import Any
 
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.data import held_out
-from wsrl_mjx.runs import faults, layout, pretrained
+from wsrl_mjx.runs import faults, layout, pretrained, shipped
 from wsrl_mjx.runs.checkpoint import NotSavedError
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.pretrained import Found
@@ -21,13 +21,16 @@ class PretrainingSharing:
 
     Attributes:
         identity: `pretrained.identity` of the run.
-        source: the run folder whose pretraining must be taken; None: whatever is in the cache.
+        source: the run's or shipped folder whose pretraining must be taken; None: whatever is in the cache.
         origin: where a pretraining that was found comes from.
     """
 
     def __init__(self, setup: Setup, folder: RunFolder, console: Console) -> None:
         self.identity, self.source = setup.identity, setup.options.pretrained
         self.origin = str(self.source or "the cache")
+        if self.source is not None and shipped.is_item(self.source):
+            self.origin = f"the package ({self.source.name})"
+        self._keys = setup.keys
         self._cache_dir, self._folder, self._console = setup.options.cache_dir, folder, console
 
     def find(self, like: Any) -> Found | None:
@@ -40,7 +43,7 @@ class PretrainingSharing:
         """
         found = self._taken_before(like)
         if found is None:
-            found = pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
+            found = self._of_source(like)
         if found is None:
             return None
         self._keep([self._folder.path / layout.PRETRAINED], found)
@@ -51,6 +54,11 @@ class PretrainingSharing:
             f"pretraining: found finished in {self.origin}; its {rows:,} rows of offline data are not loaded"
         )
         return found
+
+    def _of_source(self, like: Any) -> Found | None:
+        if self.source is not None and shipped.is_item(self.source):
+            return shipped.load(self.source, self.identity, like, self._keys)
+        return pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
 
     def _taken_before(self, like: Any) -> Found | None:
         """Returns the pretraining that this run began from, where it was cut before its first checkpoint."""

@@ -79,7 +79,10 @@ class Run:
                 that is done could not be saved.
         """
         setup = self.setup
-        plan.show(self.console, self.config, setup.env, setup.recipe, setup.data.count, setup.placement)
+        source = None if self.setup.options.pretrained is None else self.sharing.origin
+        plan.show(
+            self.console, self.config, setup.env, setup.recipe, setup.data.count, setup.placement, source
+        )
         with lock.held(self.folder.path):
             if self.options.resume:
                 self.folder.settle(settings_of(self.config))

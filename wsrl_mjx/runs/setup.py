@@ -14,7 +14,7 @@ from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.runs import plan, pretrained, resumed_data
+from wsrl_mjx.runs import plan, pretrained, resumed_data, shipped
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.training import runtime
 from wsrl_mjx.training.recipe import Recipe
@@ -24,7 +24,11 @@ from wsrl_mjx.types import Key
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where a run lives and what it starts from; nothing here changes a number."""
+    """Where a run lives and what it starts from.
+
+    Attributes:
+        pretrained: folder of a run with a finished pretraining, or of a shipped one; None for its own.
+    """
 
     run_dir: Path
     cache_dir: Path
@@ -80,7 +84,7 @@ class Setup:
         plan.check_memory(config, env, recipe, data.count, placement)
         identity = pretrained.identity(config, env, data.identity)
         if not options.resume:
-            pretrained.check(options.pretrained, identity)
+            _check_source(options.pretrained, identity)
         return cls(config, options, env, members, placement, recipe, data, identity)
 
     @property
@@ -98,6 +102,14 @@ class Setup:
     def spread(self, of_members: Any) -> Any:
         """Returns what all members have, [M], in their places, [P]."""
         return self.placement.spread(self.placement.filled_up(of_members))
+
+
+def _check_source(source: Path | None, identity: dict[str, Any]) -> None:
+    """Raises ValueError unless the run or the shipped item to start from holds the pretraining `identity`."""
+    if source is not None and shipped.is_item(source):
+        shipped.check(source, identity)
+    else:
+        pretrained.check(source, identity)
 
 
 def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:

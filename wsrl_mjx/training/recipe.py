@@ -126,11 +126,22 @@ def begin(algorithm: Any, row: Transition, keys: Key) -> TrainState:
     """
 
     def one(algorithm: Any, key: Key) -> TrainState:
-        key_agent, key_run = jax.random.split(key)
+        key_agent, key_run = _parted(key)
         agent = algorithm.init(key_agent, row.obs, row.action)
         return TrainState(agent=agent, env=None, buffer=None, key=key_run)
 
     return jax.vmap(one, in_axes=(member_axes(algorithm), 0))(algorithm, keys)
+
+
+def after_networks(keys: Key) -> Key:
+    """Returns the randomness [M] that members go on with once `begin` has drawn networks from `keys`."""
+    return jax.vmap(lambda key: _parted(key)[1])(keys)
+
+
+def _parted(key: Key) -> tuple[Key, Key]:
+    """Returns the randomness of a member's networks, and of all that comes after."""
+    key_agent, key_run = jax.random.split(key)
+    return key_agent, key_run
 
 
 def switched(recipe: Recipe, pretrained: TrainState) -> TrainState:
