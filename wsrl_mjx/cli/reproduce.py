@@ -59,6 +59,9 @@ class Command:
     offline_steps, and success_share=none,0.02,0.1, where none is the data as it is rolled out."""
     arms: tuple[str, ...] = ()
     """Only these arms of the figure, by their names in wsrl_mjx/experiments/figure_arms.py; unset: all."""
+    shipped: bool = False
+    """Start from the pretraining that comes with the package where one fits an arm, instead of training one
+    for every seed."""
     out: Path | None = None
     """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
     draw: bool = False
@@ -159,5 +162,11 @@ def request(command: Command) -> Request:
     """Returns the figure that is asked for, once everything about it is checked."""
     preset, base = resolve_preset(command.preset), settings(command)
     return Request(
-        command.figure, preset, command.worlds, command.num_seeds, base, axes(command, preset, base)
+        command.figure,
+        preset,
+        command.worlds,
+        command.num_seeds,
+        base,
+        axes(command, preset, base),
+        command.shipped,
     )

@@ -15,7 +15,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import cache, files
-from wsrl_mjx.runs import layout, shipped
+from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.new_folder import check_free
 from wsrl_mjx.runs.run_folder import read_config
@@ -102,8 +102,7 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     validate(config)
     if not typed.resume:  # a run that is gone on with may need its data no more
         named_datasets.check_available(config.data, config.env)
-    pretrained, config = shipped.chosen(command.pretrained, config)
-    return replace(command, config=config, pretrained=pretrained)
+    return replace(command, config=config)
 
 
 @dataclass(frozen=True)
@@ -129,9 +128,12 @@ def _check_paths(command: Command) -> None:
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache-dir {command.cache_dir} is no folder")
     source = command.pretrained
-    if source is None or shipped.is_item(source) or (source / layout.PRETRAINED).is_dir():
+    if source in (None, layout.SHIPPED, layout.NOT_SHIPPED):
         return
-    raise ValueError(f"pretrained {source} is neither a run with a finished pretraining, nor a shipped one")
+    if not (source / layout.PRETRAINED).is_dir() and not (source / layout.CARD).is_file():
+        raise ValueError(
+            f"pretrained {source} is neither a run with a finished pretraining nor a shipped one"
+        )
 
 
 def _announce(console: Console, arguments: list[str], command: Command) -> None:

@@ -16,10 +16,14 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
 
 def carry_out(command: Command, console: Console) -> None:
     """Trains the run, or goes on with it."""
+    from wsrl_mjx.runs import shipped
     from wsrl_mjx.runs.run import Run  # not for --help: this takes longer than all else
     from wsrl_mjx.runs.setup import RunOptions
 
     run_dir = command.run_dir or start.free_run_dir(command.config)
-    options = RunOptions(run_dir, command.cache_dir, command.resume, command.pretrained, command.devices)
+    pretrained, config = shipped.chosen(command.pretrained, command.config, as_it_is=command.resume)
+    options = RunOptions(run_dir, command.cache_dir, command.resume, pretrained, command.devices)
     console.say(f"run folder {run_dir}")
-    Run(command.config, options, console).train()
+    if pretrained is not None and command.pretrained is None:
+        console.say(f"begins with the shipped pretraining {pretrained.name}; --pretrained none trains one")
+    Run(config, options, console).train()

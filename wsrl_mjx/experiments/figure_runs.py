@@ -36,6 +36,7 @@ class Request:
         num_seeds: of every run.
         changes: settings of all arms, by name; an arm's own come after them.
         axes: of the heat map; worlds are one more where they are several.
+        shipped: whether runs start from a shipped pretraining where one fits.
     """
 
     figure: str
@@ -44,6 +45,7 @@ class Request:
     num_seeds: int
     changes: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[Axis, ...] = ()
+    shipped: bool = False
 
     @property
     def grid(self) -> Grid:
@@ -69,6 +71,8 @@ class Request:
             words += ["--set", *(f"{name}={written(value)}" for name, value in changes.items())]
         if self.axes:
             words += ["--axes", *(axis.text for axis in self.axes)]
+        if self.shipped:
+            words.append("--shipped")
         return shlex.join(["python", "scripts/reproduce.py", *words])
 
 
@@ -97,7 +101,11 @@ def plan(request: Request) -> Plan:
     if request.figure == HEAT_MAP:
         runs_of_map = warmup_grid.runs(request.grid, request.changes)
         return Plan(
-            [Planned(run.name, run.job(request.preset, request.num_seeds)) for run in runs_of_map], {}
+            [
+                Planned(run.name, run.job(request.preset, request.num_seeds, request.shipped))
+                for run in runs_of_map
+            ],
+            {},
         )
     runs: list[Planned] = []
     left_out: dict[str, str] = {}
@@ -118,7 +126,7 @@ def plan(request: Request) -> Plan:
             job = _job(name, env, request)
             if job.config == default.config:
                 job = default
-            if job.config.offline.offline_steps:
+            if job.config.offline.offline_steps and job.shipped is None:
                 source = sources.setdefault(_pretraining(job.config), job.name)
                 job = job._replace(pretrained=None if source == job.name else source)
             runs.append(Planned(name, job))
@@ -157,7 +165,9 @@ def _job(name: str, env: str, request: Request) -> Job:
     arm = ARMS[name]
     values = settings(arm, env, request)
     own = {key: values[key] for key in (*request.changes, *arm.changes)} | {"method": arm.method}
-    return jobs.PlannedRun(run_name(env, name), env, own).job(request.preset, request.num_seeds)
+    return jobs.PlannedRun(run_name(env, name), env, own).job(
+        request.preset, request.num_seeds, request.shipped
+    )
 
 
 def default_axes(env: str, preset: str) -> tuple[Axis, Axis]:

@@ -13,7 +13,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data.trajectories import TooFewError
-from wsrl_mjx.runs import layout, pretrained, signals
+from wsrl_mjx.runs import layout, pretrained, shipped, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run
@@ -28,6 +28,7 @@ class Job(NamedTuple):
     name: str  # of its folder inside the experiment's
     config: Config
     pretrained: str | None = None  # name of an earlier job whose pretraining it starts from
+    shipped: Path | None = None  # folder of the shipped one that it starts from
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,13 @@ class PlannedRun:
     changes: dict[str, Any] = field(default_factory=dict)
     pretrained: str | None = None
 
-    def job(self, preset: str, num_seeds: int) -> Job:
+    def job(self, preset: str, num_seeds: int, take_shipped: bool = False) -> Job:
         """Returns the run with its checked settings.
+
+        Args:
+            preset: as it was typed.
+            num_seeds: trained side by side.
+            take_shipped: start from a shipped pretraining, with its settings, where one fits.
 
         Raises:
             ValueError: a value that cannot work; the message names the field and the arm.
@@ -62,7 +68,8 @@ class PlannedRun:
             named_datasets.check_available(config.data, config.env)
         except ValueError as error:
             raise ValueError(f"arm {self.name}: {error}") from None
-        return Job(self.name, config, self.pretrained)
+        item, config = shipped.chosen(None if take_shipped else layout.NOT_SHIPPED, config)
+        return Job(self.name, config, self.pretrained, item)
 
 
 def carry_out(
@@ -87,8 +94,8 @@ def carry_out(
             open_folder(job.config, run_dir, resume=True)
             console.say("finished before")
             continue
-        source = None if job.pretrained is None else folder / job.pretrained
-        if source is not None and not pretrained.is_kept(source):
+        source = job.shipped if job.pretrained is None else folder / job.pretrained
+        if job.pretrained is not None and source is not None and not pretrained.is_kept(source):
             if not (_is_begun(run_dir) or is_finished(source)):
                 console.say(f"run {job.name} is left out: {job.pretrained} has no pretraining to start from")
                 continue

@@ -18,7 +18,7 @@ from wsrl_mjx.data import digests, files, held_out
 from wsrl_mjx.runs import compact, layout, new_folder, pretrained, shipped
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.policies import run_config
-from wsrl_mjx.runs.run_folder import read_metrics
+from wsrl_mjx.runs.run_folder import PACKAGES, read_metrics
 from wsrl_mjx.types import Clock
 
 SCORE = "eval/return"
@@ -56,7 +56,7 @@ def ship(order: Shipment) -> dict[str, Any]:
         held_out.save(place, held_out.load(order.run_dir / layout.PRETRAINED))
         card = _card(config, meta, order.run_dir)
         card["files"] = {path.name: digests.of_file(path) for path in sorted(place.iterdir())}
-        files.write_json(place / shipped.CARD, card | {"digest": digests.of_json(card)})
+        files.write_json(place / layout.CARD, card | {"digest": digests.of_json(card)})
     return card
 
 
@@ -72,12 +72,18 @@ def _read(run_dir: Path, config: Config) -> tuple[Any, dict[str, Any]]:
 
 
 def _card(config: Config, meta: dict[str, Any], run_dir: Path) -> dict[str, Any]:
-    """Returns the card but for the digests; its rows are those of evaluations."""
-    rows = [list(row) for row in read_metrics(run_dir) if row.phase == "pretrain"]
-    evaluated = {row[1] for row in rows if row[3] == SCORE}
-    _, scores = curve(read_metrics(run_dir), "pretrain", SCORE)
+    """Returns the card but for the digests; its rows are those of evaluations and of the end."""
+    measured = read_metrics(run_dir)
+    rows = [row for row in measured if row.phase == "pretrain"]
+    kept = {row.step for row in rows if row.name == SCORE} | {config.offline.offline_steps}
+    steps, scores = curve(measured, "online", SCORE)
+    if not len(steps) or steps[0] != 0:
+        raise ValueError(
+            f"run-dir {run_dir} has not been judged at the switch yet: let it go on for a moment"
+        )
     base = flat_fields(preset_config(config.preset, config.env))
     deciding = shipped.deciding(config)
+    versions = json.loads((run_dir / layout.VERSIONS).read_text())
     return {
         "preset": config.preset,
         "settings": deciding,
@@ -85,21 +91,20 @@ def _card(config: Config, meta: dict[str, Any], run_dir: Path) -> dict[str, Any]
         "learner": {name: flat_fields(config)[name] for name in shipped.FREE},
         "identity": shipped.compared(meta["identity"]),
         "seeds": list(config.seeds),
-        "returns": {str(s): round(float(r), 3) for s, r in zip(config.seeds, scores[-1], strict=True)},
-        "command": _command(config),
-        "versions": json.loads((run_dir / layout.VERSIONS).read_text()),
+        "returns": {str(s): round(float(r), 3) for s, r in zip(config.seeds, scores[0], strict=True)},
+        "command": _command(config, {*deciding, *shipped.FREE}),
+        "versions": {name: versions[name] for name in ("python", "device", *PACKAGES) if name in versions},
         "facts": meta["facts"],
-        "rows": [row for row in rows if row[1] in evaluated and np.isfinite(row[4])],
+        "rows": [[*row] for row in rows if row.step in kept and np.isfinite(row.value)],
     }
 
 
-def _command(config: Config) -> str:
-    """Returns the command that makes the pretraining again: a run's, with all settings that differ."""
+def _command(config: Config, names: set[str]) -> str:
+    """Returns the command that makes the pretraining again: a run's, with those settings that differ."""
     base, now = flat_fields(preset_config(config.preset, config.env)), flat_fields(config)
-    named = {"env", "preset", "seed", "num_seeds"}
     words = [f"--env {config.env} --preset {config.preset} --num-seeds {config.num_seeds} --pretrained none"]
     for name, value in now.items():
-        if name in named or value == base[name]:
+        if name not in names or name == "env" or value == base[name]:
             continue
         flag = name.replace("_", "-")
         if isinstance(value, bool):

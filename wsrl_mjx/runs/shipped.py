@@ -19,12 +19,11 @@ from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.data import digests, held_out
 from wsrl_mjx.runs import compact, pretrained
+from wsrl_mjx.runs.layout import CARD, NOT_SHIPPED, SHIPPED
 from wsrl_mjx.runs.pretrained import Found
 from wsrl_mjx.training import recipe
 from wsrl_mjx.types import Clock, Key
 
-SHIPPED, NONE = Path("shipped"), Path("none")  # in place of a run's folder
-CARD = "card.json"
 NOT_COMPARED = ("seeds", "points")  # of an identity: any seed may begin with any of the shipped
 # The learner's settings that fine-tuning may choose for itself, whatever the pretraining's were.
 FREE = (
@@ -102,27 +101,29 @@ def deciding(config: Config) -> dict[str, Any]:
     """Returns the settings in which a run must agree with a pretraining, as JSON would give them back."""
     data = {n: v for n, v in flat_fields(config.data).items() if n != "allow_other_env"}
     world = {"env": config.env, "env_options": config.env_options}
-    backups = {"backup_actions": config.backup_actions_of(config.offline.offline_algo)}
+    backups = {"backups": config.backup_actions_of(config.offline.offline_algo)}
     return pretrained.as_json(world | data | _without_free(of_pretraining(config)) | backups)
 
 
-def chosen(wanted: Path | None, config: Config) -> tuple[Path | None, Config]:
+def chosen(wanted: Path | None, config: Config, as_it_is: bool = False) -> tuple[Path | None, Config]:
     """Returns the folder whose pretraining a run starts from, or None, and the settings with which it does.
 
     Args:
-        wanted: a run's folder, `SHIPPED`, `NONE`, or None for a shipped one where it fits.
+        wanted: a run's folder, `SHIPPED`, `NOT_SHIPPED`, or None for a shipped one where it fits.
         config: the settings that were asked for.
+        as_it_is: whether they must stay, as those of a run that is gone on with.
 
     Raises:
         ValueError: `SHIPPED` where none fits; the message says what differs.
     """
     if wanted not in (None, SHIPPED):
-        return (None if wanted == NONE else wanted), config
+        return (None if wanted == NOT_SHIPPED else wanted), config
     trains = config.offline.offline_steps > 0 and not config.points
     candidates = [item for item in items() if item.card["settings"]["env"] == config.env] if trains else []
     for item in candidates:
-        if item.card["preset"] == config.preset and not item.differences(item.fitted(config)):
-            return item.folder, item.fitted(config)
+        fitted = config if as_it_is else item.fitted(config)
+        if item.card["preset"] == config.preset and not item.differences(fitted):
+            return item.folder, fitted
     if wanted is None:
         return None, config
     if not candidates:
