@@ -15,7 +15,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import cache, files
-from wsrl_mjx.runs import layout
+from wsrl_mjx.runs import origins
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.new_folder import check_free
 from wsrl_mjx.runs.run_folder import read_config
@@ -127,13 +127,7 @@ def _check_paths(command: Command) -> None:
     files.check_links("cache-dir", command.cache_dir)
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache-dir {command.cache_dir} is no folder")
-    source = command.pretrained
-    if source in (None, layout.SHIPPED, layout.NOT_SHIPPED):
-        return
-    if not (source / layout.PRETRAINED).is_dir() and not (source / layout.CARD).is_file():
-        raise ValueError(
-            f"pretrained {source} is neither a run with a finished pretraining nor a shipped one"
-        )
+    origins.check(command.pretrained)
 
 
 def _announce(console: Console, arguments: list[str], command: Command) -> None:

@@ -22,6 +22,7 @@ from wsrl_mjx.experiments.warmup_grid import Axis, Grid
 from wsrl_mjx.runs import pretrained
 
 LENGTHS = (Times(0.5), Times(1.0), Times(2.0))  # of pretraining in the heat map
+SCRATCH = ("offline_steps", "dataset")
 DEFAULT = "wsrl"  # the arm that others can come out as: WSRL from Cal-QL, or with the preset's own warmup
 
 
@@ -182,7 +183,10 @@ def default_axes(env: str, preset: str) -> tuple[Axis, Axis]:
 
 def settings(arm: FigureArm, env: str, request: Request) -> dict[str, Any]:
     """Returns all settings of an arm, with relative steps worked out."""
-    base = replace_flat(preset_config(resolve_preset(request.preset), env, arm.method), dict(request.changes))
+    of_method = METHODS[arm.method].settings
+    # One that trains from scratch, or on data of its own, stays so whatever is set for the others.
+    changes = {n: v for n, v in request.changes.items() if n not in SCRATCH or n not in of_method}
+    base = replace_flat(preset_config(resolve_preset(request.preset), env, arm.method), changes)
     own = {
         name: _times(value, name, base) if isinstance(value, Times) else value
         for name, value in arm.changes.items()

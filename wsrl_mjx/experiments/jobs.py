@@ -13,7 +13,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import Config, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data.trajectories import TooFewError
-from wsrl_mjx.runs import layout, pretrained, shipped, signals
+from wsrl_mjx.runs import layout, origins, pretrained, shipped, signals
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run
@@ -68,7 +68,7 @@ class PlannedRun:
             named_datasets.check_available(config.data, config.env)
         except ValueError as error:
             raise ValueError(f"arm {self.name}: {error}") from None
-        item, config = shipped.chosen(None if take_shipped else layout.NOT_SHIPPED, config)
+        item, config = shipped.chosen(None if take_shipped else origins.NOT_SHIPPED, config)
         return Job(self.name, config, self.pretrained, item)
 
 

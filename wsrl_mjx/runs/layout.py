@@ -1,9 +1,7 @@
-"""Names inside a run's folder, a sweep's and a shipped pretraining's; no other module spells them.
+"""Names inside a run's folder and a sweep's; no other module spells them.
 
 Rows held out to measure on have theirs from `wsrl_mjx.data.held_out`, which knows of no runs.
 """
-
-from pathlib import Path
 
 CONFIG = "config.json"
 VERSIONS = "versions.json"
@@ -26,7 +24,3 @@ SWEEP_TABLE = "table.md"
 SWEEP_MEMBERS = "members.csv"
 SWEEP_ENDS = "sweep.png"
 SWEEP_CURVES = "curves.png"
-
-# What comes with the package.
-SHIPPED, NOT_SHIPPED = Path("shipped"), Path("none")  # typed in place of a run's folder
-CARD = "card.json"  # where it is, the folder holds a shipped pretraining

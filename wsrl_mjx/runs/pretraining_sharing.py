@@ -7,7 +7,7 @@ from typing import Any
 
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.data import held_out
-from wsrl_mjx.runs import faults, layout, pretrained, shipped
+from wsrl_mjx.runs import faults, layout, origins, pretrained, shipped
 from wsrl_mjx.runs.checkpoint import NotSavedError
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.pretrained import Found
@@ -23,13 +23,15 @@ class PretrainingSharing:
         identity: `pretrained.identity` of the run.
         source: the run's or shipped folder whose pretraining must be taken; None: whatever is in the cache.
         origin: where a pretraining that was found comes from.
+        given: the source, for people; None: none was named.
     """
 
     def __init__(self, setup: Setup, folder: RunFolder, console: Console) -> None:
         self.identity, self.source = setup.identity, setup.options.pretrained
         self.origin = str(self.source or "the cache")
-        if self.source is not None and shipped.is_item(self.source):
+        if self.source is not None and origins.is_item(self.source):
             self.origin = f"the package ({self.source.name})"
+        self.given = None if self.source is None else self.origin
         self._keys = setup.keys
         self._cache_dir, self._folder, self._console = setup.options.cache_dir, folder, console
 
@@ -56,7 +58,7 @@ class PretrainingSharing:
         return found
 
     def _of_source(self, like: Any) -> Found | None:
-        if self.source is not None and shipped.is_item(self.source):
+        if self.source is not None and origins.is_item(self.source):
             return shipped.load(self.source, self.identity, like, self._keys)
         return pretrained.find(self.source, self._cache_dir, self.identity, like, self._console.say)
 

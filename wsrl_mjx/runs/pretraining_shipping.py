@@ -15,7 +15,7 @@ from wsrl_mjx.config import build
 from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.data import digests, files, held_out
-from wsrl_mjx.runs import compact, layout, new_folder, pretrained, shipped
+from wsrl_mjx.runs import compact, layout, new_folder, origins, pretrained, shipped
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.policies import run_config
 from wsrl_mjx.runs.run_folder import PACKAGES, read_metrics
@@ -56,7 +56,7 @@ def ship(order: Shipment) -> dict[str, Any]:
         held_out.save(place, held_out.load(order.run_dir / layout.PRETRAINED))
         card = _card(config, meta, order.run_dir)
         card["files"] = {path.name: digests.of_file(path) for path in sorted(place.iterdir())}
-        files.write_json(place / layout.CARD, card | {"digest": digests.of_json(card)})
+        files.write_json(place / origins.CARD, card | {"digest": digests.of_json(card)})
     return card
 
 

@@ -78,10 +78,9 @@ class Run:
             OSError: the folder is gone, or cannot be written any more; or the last checkpoint of a run
                 that is done could not be saved.
         """
-        setup = self.setup
-        source = None if self.setup.options.pretrained is None else self.sharing.origin
+        setup, given = self.setup, self.sharing.given
         plan.show(
-            self.console, self.config, setup.env, setup.recipe, setup.data.count, setup.placement, source
+            self.console, self.config, setup.env, setup.recipe, setup.data.count, setup.placement, given
         )
         with lock.held(self.folder.path):
             if self.options.resume:

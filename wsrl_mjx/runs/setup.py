@@ -14,7 +14,7 @@ from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.runs import plan, pretrained, resumed_data, shipped
+from wsrl_mjx.runs import origins, plan, pretrained, resumed_data, shipped
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.training import runtime
 from wsrl_mjx.training.recipe import Recipe
@@ -106,7 +106,7 @@ class Setup:
 
 def _check_source(source: Path | None, identity: dict[str, Any]) -> None:
     """Raises ValueError unless the run or the shipped item to start from holds the pretraining `identity`."""
-    if source is not None and shipped.is_item(source):
+    if source is not None and origins.is_item(source):
         shipped.check(source, identity)
     else:
         pretrained.check(source, identity)

@@ -19,7 +19,7 @@ from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
 from wsrl_mjx.data import digests, held_out
 from wsrl_mjx.runs import compact, pretrained
-from wsrl_mjx.runs.layout import CARD, NOT_SHIPPED, SHIPPED
+from wsrl_mjx.runs.origins import CARD, NOT_SHIPPED, SHIPPED
 from wsrl_mjx.runs.pretrained import Found
 from wsrl_mjx.training import recipe
 from wsrl_mjx.types import Clock, Key
@@ -75,11 +75,6 @@ def folder() -> Path:
 def items() -> list[Item]:
     """Returns every shipped pretraining."""
     return [read(card.parent) for card in sorted(folder().glob(f"*/{CARD}"))]
-
-
-def is_item(place: Path) -> bool:
-    """Returns whether a folder holds a shipped pretraining, and not a run."""
-    return (place / CARD).is_file()
 
 
 def read(place: Path) -> Item:

@@ -18,7 +18,7 @@ from wsrl_mjx.algos.base import learner
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.config import build, named_datasets, presets
 from wsrl_mjx.data import digests, files
-from wsrl_mjx.runs import compact, layout, pretrained, shipped
+from wsrl_mjx.runs import compact, origins, pretrained, shipped
 from wsrl_mjx.runs.pretraining_shipping import Shipment, ship
 from wsrl_mjx.runs.run_folder import read_metrics
 from wsrl_mjx.runs.setup import RunOptions
@@ -69,7 +69,7 @@ def on_the_shelf(item: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def began(run: Watched, tmp_path: Path, **changes: Any) -> Watched:
     """Returns a run with the settings of `run`, but for the changes, that began with what is on the shelf."""
-    folder, config = shipped.chosen(layout.SHIPPED, settings(**changes))
+    folder, config = shipped.chosen(origins.SHIPPED, settings(**changes))
     other = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache", pretrained=folder))
     other.train()
     return other
@@ -162,7 +162,7 @@ def test_fine_tuning_may_have_rates_of_its_own(source: Watched, on_the_shelf: Pa
 
 def test_it_is_taken_by_itself_where_it_fits_and_nowhere_else(on_the_shelf: Path) -> None:
     assert shipped.chosen(None, settings())[0] == on_the_shelf
-    assert shipped.chosen(layout.NOT_SHIPPED, settings()) == (None, settings())
+    assert shipped.chosen(origins.NOT_SHIPPED, settings()) == (None, settings())
     assert shipped.chosen(Path("runs/mine"), settings())[0] == Path("runs/mine")
     for other in ({"offline_steps": 20}, {"offline_steps": 0}, {"critic_hidden": (9,)}, {"dataset_seed": 1}):
         assert shipped.chosen(None, settings(**other)) == (None, settings(**other))
@@ -193,7 +193,7 @@ def test_one_that_does_not_fit_is_refused_where_it_is_asked_for(
     on_the_shelf: Path, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        shipped.chosen(layout.SHIPPED, settings(**changes))
+        shipped.chosen(origins.SHIPPED, settings(**changes))
 
 
 # -- damage -----------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def test_every_one_fits_this_version(item: shipped.Item, monkeypatch: pytest.Mon
     monkeypatch.undo()  # real worlds
     settings_of = item.card["settings"]
     config = presets.preset_config(item.card["preset"], settings_of["env"])
-    folder, fitted = shipped.chosen(layout.SHIPPED, config)
+    folder, fitted = shipped.chosen(origins.SHIPPED, config)
     assert folder == item.folder
     env = envs.make_from_text(fitted.env, fitted.env_options)
     data = named_datasets.resolve(fitted.data, env, Path("nowhere"))
