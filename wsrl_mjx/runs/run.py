@@ -176,8 +176,7 @@ class Run:
     def _fine_tune(self, state: TrainState, clock: Clock, step: int) -> None:
         """Runs warmup and fine-tuning, one compiled program, to the end."""
         schedule, phase, shared = self.training.online, self.recipe.online, self.recipe.shared
-        if self.config.keeps_data:
-            shared = shared.replace(data=self._load_data())
+        shared = shared.replace(data=self._load_data()) if self.config.keeps_data else shared
         chunks = self.training.chunks("fine-tuning", phase, shared, state, clock, step, schedule)
         with self.console.progress("warmup", schedule.last, step, "env steps") as progress:
             for done in chunks:
@@ -224,8 +223,7 @@ class Run:
             tell: is given the score as text, once it is known.
         """
         online = phase == "online"
-        algorithm = (self.recipe.online if online else self.recipe.pretrain).algorithm
-        agent = algorithm.hand_over(state.agent)
+        agent = (self.recipe.online if online else self.recipe.pretrain).algorithm.hand_over(state.agent)
 
         def told(values: Values) -> None:
             self._write(phase, step, values)
