@@ -67,7 +67,7 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
         (["--env-options", "time_limit=long"], "must be an integer, got 'long'"),
         (["--resume"], "resume needs --run-dir"),
         (["--resume", "--run-dir", "nowhere"], "run-dir nowhere holds no run: config.json is missing"),
-        (["--pretrained", "nowhere"], "nowhere is neither a run with a finished pretraining nor a shipped one"),
+        (["--pretrained", "nowhere"], "nowhere is neither a run with a finished pretraining nor a shipped"),
     ],
 )  # fmt: skip
 def test_bad_input_is_answered_by_one_message(
