@@ -20,6 +20,8 @@ from envs.franka_insertion import BASE, TOOL, FrankaInsertion
 from envs.insertion import INSERTED, INSIDE, RING, InsertionTask
 from wsrl_mjx.data import dataset, scripted, trajectories
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 # The arm takes a minute to compile, and has the same tests.
 BODIES = ("peg-insertion", pytest.param("franka-peg-insertion", marks=pytest.mark.slow))
 COUNT = 40

@@ -14,6 +14,8 @@ from envs.maze import FAR_BELOW, Maze, make_maze, next_cells, start_cells
 from envs.maze_maps import MAPS, MazeMap
 from envs.maze_task import MazeTask
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 U = MAPS["umaze"]
 RADIUS = 0.104  # m, of the ball
 
@@ -142,7 +144,7 @@ def test_an_unknown_maze_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["pointmaze-umaze", pytest.param("pointmaze-ultra", marks=pytest.mark.slow)])
 def test_walls_hold_against_random_and_steady_forces(name: str) -> None:
-    count, steps = 64, 1000
+    count, steps = 64, 400
     task = task_of(name, starts="diverse")
     never = jnp.array([1e3, 1e3])  # a goal out of reach: nothing ends
 
