@@ -52,6 +52,12 @@ if jax.config.jax_compilation_cache_dir is None:
     jax.config.update("jax_compilation_cache_dir", _COMPILED.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
+# Tracing makes millions of small objects of which few are garbage, and looking through all of them again and
+# again costs time. What is imported up to here stays for good; the rest is looked through less often.
+gc.collect()
+gc.freeze()
+gc.set_threshold(100_000, 20, 50)
+
 # A compiled program takes up to hundreds of memory maps, and a process may have 65,530 (Linux's
 # vm.max_map_count): beyond them the next compilation ends the process. A module takes some 25,000 at most.
 MANY_MAPS = 30_000

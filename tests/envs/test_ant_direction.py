@@ -15,17 +15,19 @@ from envs.simulation import Physics
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
+SHORT: dict[str, Any] = {"steps_per_direction": 3, "time_limit": 8}
+
 
 @cache
 def task() -> AntDirection:
-    made: Any = envs.make("ant-direction", steps_per_direction=3, time_limit=8).task
+    made: Any = envs.make("ant-direction", **SHORT).task
     return made
 
 
 @cache
 def step() -> Any:
     """Returns the one compiled step of all tests, with its episodes."""
-    return jax.jit(envs.make("ant-direction", steps_per_direction=3, time_limit=8).step)
+    return jax.jit(envs.make("ant-direction", **SHORT).step)
 
 
 @cache
@@ -93,18 +95,16 @@ def test_an_ant_on_its_back_ends() -> None:
 
 def test_facing_is_rewarded_where_a_side_of_the_body_faces_along_the_direction() -> None:
     """The same four times around, and most where the body is not turned out of the direction."""
-    plain: Any = envs.make("ant-direction").task
-    rewarded: Any = envs.make("ant-direction", facing_weight=0.5).task
-    state = jax.jit(plain.reset)(jax.random.key(0))
+    rewarded = jax.jit(envs.make("ant-direction", facing_weight=0.5, **SHORT).step)
+    state, _, _ = stepped()
     state = state.replace(context=jnp.tile(jnp.array([1.0, 0.0]), (len(state.context), 1)))
-    steps = [jax.jit(task.step) for task in (rewarded, plain)]
 
     def bonus(turn: float) -> float:
         qpos = state.physics.qpos.at[3:7].set(
             jnp.array([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)], jnp.float32)
         )
         turned = state.replace(physics=state.physics.replace(qpos=qpos, qvel=jnp.zeros(14)))
-        after = [step(turned, jnp.zeros(8)).reward for step in steps]
+        after = [act(turned, jnp.zeros(8)).reward for act in (rewarded, step())]
         return float(after[0] - after[1])
 
     straight, aslant = bonus(0.0), bonus(np.pi / 4)
