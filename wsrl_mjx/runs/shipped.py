@@ -5,7 +5,7 @@ shipped one, where there is one for its settings.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from wsrl_mjx.algos.sac import SACSettings
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.config.presets import preset_config
 from wsrl_mjx.config.settings import Config, flat_fields, of_pretraining, replace_flat
@@ -25,18 +26,18 @@ from wsrl_mjx.training import recipe
 from wsrl_mjx.types import Clock, Key
 
 NOT_COMPARED = ("seeds", "points")  # of an identity: any seed may begin with any of the shipped
-# The learner's settings that fine-tuning may choose for itself, whatever the pretraining's were.
-FREE = (
-    "actor_lr",
-    "critic_lr",
-    "temperature_lr",
-    "target_rate",
-    "target_entropy",
-    "init_temperature",
-    "target_subset",
-    "actor_q",
-    "precision",
+# What makes the networks, and what their values mean. The learner's other settings fine-tuning may choose for
+# itself, whatever the pretraining's were.
+NETWORKS = (
+    "actor_hidden",
+    "critic_hidden",
+    "layer_norm",
+    "actor_squash",
+    "std_mode",
+    "ensemble_size",
+    "discount",
 )
+FREE = tuple(item.name for item in fields(SACSettings) if item.name not in NETWORKS)
 
 
 @dataclass(frozen=True)
