@@ -11,12 +11,14 @@ import jax.numpy as jnp
 
 from envs.ant import observe
 from envs.ant_symmetry import act_back, heading, see_towards
+from envs.ant_torque import D4RL_TORQUE, with_torque
 from envs.base import EnvState, first_state
 from envs.checks import (
     check_finite,
     check_interval,
     check_limit,
     check_not_negative,
+    check_positive,
     check_positive_int,
 )
 from envs.gymnasium_task import GymnasiumTask
@@ -34,8 +36,7 @@ class AntDirection(GymnasiumTask):
     direction, whichever it is. So an ant that turns by a quarter renames its legs and keeps its heading.
 
     Observation [27]: plain ant's, with the direction along x and the legs named so that the body faces it.
-    Actions [8]: joint torques by these names. A control step is 0.1 s, as
-    in the ant mazes.
+    Actions [8]: joint torques by these names. Torques and the control step of 0.1 s are the ant mazes'.
     """
 
     name = "ant-direction"
@@ -51,6 +52,7 @@ class AntDirection(GymnasiumTask):
     facing_weight: float = 0.0
     healthy_z_range: tuple[float, float] = (0.2, 1.0)  # m
     reset_noise_scale: float = 0.1
+    torque: float = D4RL_TORQUE  # N m, of a full action
 
     def __post_init__(self) -> None:
         check_positive_int("steps_per_direction", self.steps_per_direction)
@@ -60,7 +62,11 @@ class AntDirection(GymnasiumTask):
         check_not_negative("facing_weight", self.facing_weight)
         check_interval("healthy_z_range", self.healthy_z_range)
         check_not_negative("reset_noise_scale", self.reset_noise_scale)
+        check_positive("torque", self.torque)
         super().__post_init__()
+
+    def model_text(self) -> str:
+        return with_torque(super().model_text(), self.torque)
 
     def reset(self, key: jax.Array) -> EnvState:
         """Draws a start near the model's rest, and the directions of the whole episode (the context)."""

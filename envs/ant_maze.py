@@ -1,9 +1,10 @@
 """Ant mazes: Gymnasium's ant looks for a goal that it knows by a sparse reward alone.
 
-After D4RL's ant mazes: cells of 4 m, its maps, the goal's radius of 0.5 m, no end by a fall. Differences:
-Gymnasium's ant, whose ten simulation steps of 0.01 s make D4RL's control step of 0.1 s; start and goal are
-cells' centres, with noise on the start alone; walls push and do not rub, are 8 m high instead of 2 (pushed
-with its own weight the ant climbs lower ones), and feel the torso, knees and feet alone.
+After D4RL's ant mazes: cells of 4 m, its maps, the goal's radius of 0.5 m, no end by a fall, its torques and
+its control step of 0.1 s. Differences: simulation steps of 0.01 s with Euler's integrator instead of 0.02 s
+with RK4; start and goal are cells' centres, with noise on the start alone; walls push and do not rub, are 8 m
+high instead of 2 (pushed with its own weight the ant climbs lower ones), and feel the torso, knees and feet
+alone.
 """
 
 import xml.etree.ElementTree as ET
@@ -13,7 +14,8 @@ from typing import ClassVar
 
 import jax
 
-from envs.checks import check_not_negative
+from envs.ant_torque import D4RL_TORQUE, with_torque
+from envs.checks import check_not_negative, check_positive
 from envs.locomotion import start_with_normal_velocity
 from envs.maze_task import MazeTask
 from envs.simulation import Physics, gymnasium_model_path
@@ -73,14 +75,16 @@ class AntMaze(MazeTask):
     substeps: int = 10
     goal_radius: float = 0.5
     reset_noise_scale: float = 0.1
+    torque: float = D4RL_TORQUE  # N m, of a full action
 
     def __post_init__(self) -> None:
         check_not_negative("reset_noise_scale", self.reset_noise_scale)
+        check_positive("torque", self.torque)
         super().__post_init__()
 
     def model_text(self) -> str:
         """Returns the MJCF."""
-        return ant_with_walls(gymnasium_model_path("ant.xml").read_text())
+        return ant_with_walls(with_torque(gymnasium_model_path("ant.xml").read_text(), self.torque))
 
     def place(self, position: jax.Array, key: jax.Array) -> Physics:
         """Returns the ant near the model's rest, as plain ant starts, above `position` [2]."""

@@ -56,6 +56,22 @@ class Episodes:
         return getattr(self.task, "reference", None)
 
     @property
+    def obs_labels(self) -> tuple[str, ...]:
+        """Names and units of the observation [O]; numbers where the task does not say."""
+        return getattr(self.task, "obs_labels", tuple(f"obs[{i}]" for i in range(self.obs_size)))
+
+    @property
+    def action_labels(self) -> tuple[str, ...]:
+        """What an action of 1 does [A]; numbers where the task does not say."""
+        return getattr(self.task, "action_labels", tuple(f"action[{i}]" for i in range(self.action_size)))
+
+    @property
+    def control_step(self) -> float | None:
+        """Seconds that an action holds; None where the task is not simulated by MJX here."""
+        simulation: Any = getattr(self.task, "simulation", None)
+        return None if simulation is None else float(simulation.dt)
+
+    @property
     def other_starts(self) -> dict[str, "Episodes"]:
         """The same world with other starts, by name, where a policy is to be judged from these too."""
         own: Any = getattr(self.task, "other_starts", None)

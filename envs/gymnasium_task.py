@@ -7,6 +7,7 @@ from typing import ClassVar
 import jax
 
 from envs.base import EnvState, ReferenceScores, fingerprint
+from envs.labels import motor_labels, position_labels, velocity_labels
 from envs.references import reference_scores
 from envs.simulation import Simulation, gymnasium_model_path, load_model
 
@@ -32,16 +33,30 @@ class GymnasiumTask(ABC):
 
     def __post_init__(self) -> None:
         model = load_model(
-            gymnasium_model_path(self.model_file).read_text(),
+            self.model_text(),
             integrator=self.integrator,
             iterations=self.iterations,
             ls_iterations=self.ls_iterations,
         )
         object.__setattr__(self, "simulation", Simulation(model, self.substeps))
 
+    def model_text(self) -> str:
+        """Returns the MJCF: Gymnasium's own."""
+        return gymnasium_model_path(self.model_file).read_text()
+
     @property
     def action_size(self) -> int:
         return self.simulation.action_size
+
+    @property
+    def obs_labels(self) -> tuple[str, ...]:
+        """Names and units of the observation [O]: all but where the body is along the ground."""
+        model = self.simulation.mj_model
+        return (position_labels(model) + velocity_labels(model))[-self.obs_size :]
+
+    @property
+    def action_labels(self) -> tuple[str, ...]:
+        return motor_labels(self.simulation.mj_model)
 
     @property
     def reference(self) -> ReferenceScores | None:
@@ -50,8 +65,8 @@ class GymnasiumTask(ABC):
         return None if changed else reference_scores(self.name)
 
     def fingerprint(self) -> str:
-        """Returns the digest of the options and of Gymnasium's model file."""
-        return fingerprint(self, gymnasium_model_path(self.model_file).read_text())
+        """Returns the digest of the options and of the model."""
+        return fingerprint(self, self.model_text())
 
     @abstractmethod
     def reset(self, key: jax.Array) -> EnvState:

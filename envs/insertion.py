@@ -14,6 +14,7 @@ from flax import struct
 
 from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.checks import check_choice, check_finite, check_not_negative, check_positive, check_positive_int
+from envs.labels import amount
 from envs.simulation import BeforeSubstep, Mocap, Physics, Simulation, load_model
 
 METRICS = ("success",)  # 1 in the step that inserts the peg
@@ -29,6 +30,7 @@ HIGHEST = (0.12, 0.12, 0.15, 0.6)
 INSIDE, RING = 0.05, 0.09  # m from the middle along x or y: where the data starts, and the ring around it
 HEIGHTS, RING_HEIGHTS = (0.05, 0.10), (0.05, 0.13)  # m
 START_TURN = 0.2  # rad
+AXES = ("x", "y", "z", "yaw")
 OBS_SCALE = {"position": (0.05, 0.2), "velocity": (0.1, 1.0), "error": (0.01, 0.1)}  # m and rad: about 1
 
 
@@ -141,6 +143,21 @@ class InsertionTask(ABC):
     @property
     def obs_size(self) -> int:
         return 3 * self.coordinates + self._seen_of_hole
+
+    @property
+    def obs_labels(self) -> tuple[str, ...]:
+        names = [
+            f"{what} {axis} ({amount(*scale, axis)}{per})"
+            for (what, scale), per in zip(OBS_SCALE.items(), ("", "/s", ""), strict=True)
+            for axis in AXES[: self.coordinates]
+        ]
+        scale = OBS_SCALE["position"]
+        holes = [f"hole {axis} ({amount(*scale, axis)})" for axis in ("x", "y", "yaw")]
+        return (*names, *holes[: self._seen_of_hole])
+
+    @property
+    def action_labels(self) -> tuple[str, ...]:
+        return tuple(f"{axis}: {amount(DISPLACEMENT, TURN, axis)}" for axis in AXES[: self.coordinates])
 
     @property
     def _seen_of_hole(self) -> int:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.checks import check_positive, check_positive_int
+from envs.labels import motor_labels, position_labels, velocity_labels
 from envs.maze import Maze, find_map, make_maze, start_cells
 from envs.maze_maps import Cell
 from envs.simulation import Mocap, Physics, Simulation, load_model
@@ -77,6 +78,15 @@ class MazeTask(ABC):
     @property
     def action_size(self) -> int:
         return self.simulation.action_size
+
+    @property
+    def obs_labels(self) -> tuple[str, ...]:
+        model = self.simulation.mj_model
+        return (*position_labels(model), *velocity_labels(model), "goal x (m)", "goal y (m)")
+
+    @property
+    def action_labels(self) -> tuple[str, ...]:
+        return motor_labels(self.simulation.mj_model)
 
     @property
     def reference(self) -> ReferenceScores:

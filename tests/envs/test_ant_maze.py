@@ -36,6 +36,17 @@ def test_the_model_is_gymnasiums_ant_and_three_walls() -> None:
     assert task_of().simulation.dt == pytest.approx(0.1)
 
 
+def test_a_full_action_is_d4rls_torque() -> None:
+    direction: Any = envs.make("ant-direction").task
+    for task in (task_of(), direction):
+        np.testing.assert_array_equal(task.simulation.mj_model.actuator_gear[:, 0], np.full(8, 30.0))
+        np.testing.assert_array_equal(task.simulation.control(jnp.full(8, 2.0)), np.ones(8))
+    assert task_of(torque=150.0).fingerprint() != task_of().fingerprint()
+    for name in ("antmaze-umaze", "ant-direction"):
+        with pytest.raises(ValueError, match=r"torque is 0\.0; it must be a positive number"):
+            envs.make(name, torque=0.0)
+
+
 def test_the_observation_is_place_then_plain_ants_then_goal() -> None:
     task = task_of()
     state = task.reset(jax.random.key(0))
@@ -50,7 +61,8 @@ def test_the_observation_is_place_then_plain_ants_then_goal() -> None:
 
 @pytest.mark.slow
 def test_away_from_the_walls_it_walks_as_plain_ant_does() -> None:
-    task, plain = task_of("antmaze-large"), envs.make("ant", healthy_z_range=(-9.0, 9.0)).task
+    task = task_of("antmaze-large", substeps=5, torque=150.0)  # Gymnasium's control step and motors
+    plain = envs.make("ant", healthy_z_range=(-9.0, 9.0)).task
     keys = jax.random.split(jax.random.key(0), 8)
     states, free = jax.jit(jax.vmap(task.reset))(keys), jax.jit(jax.vmap(plain.reset))(keys)
     actions = jax.random.uniform(jax.random.key(1), (5, 8, 8), minval=-1.0, maxval=1.0)

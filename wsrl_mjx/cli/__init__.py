@@ -16,6 +16,7 @@ COMMANDS = {
     "train-behavior": "Train a behaviour policy, which datasets are collected with.",
     "ship-behavior": "Score a snapshot of a behaviour's training, and keep it among the behaviours.",
     "ship-pretraining": "Keep a run's finished pretraining with the package, for runs to begin with.",
+    "export": "Write a policy as files that run without this package: NumPy, StableHLO, ONNX.",
     "solver-study": "Measure what a task's solver budget costs and buys.",
 }
 BAD_INPUT = 2  # the exit code

@@ -104,6 +104,8 @@ COMPUTES = {
     "collect": ["--env", "hopper", "--out", "data"],
     "train-behavior": ["--env", "hopper", "--run-dir", "run"],
     "ship-behavior": ["--run-dir", "run", "--level", "medium", "--step", "1"],
+    "ship-pretraining": ["run"],
+    "export": ["run", "--out", "policy"],
     "solver-study": ["--env", "hopper"],
 }
 

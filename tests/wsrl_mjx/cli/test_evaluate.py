@@ -4,14 +4,15 @@ import json
 from pathlib import Path
 
 import jax
+import kept_policies
 import numpy as np
 import pytest
+from kept_policies import CONFIG
 from probe_envs import Line, probe
 
 from wsrl_mjx.cli import evaluate
 from wsrl_mjx.config import build
-from wsrl_mjx.config.presets import PRESETS
-from wsrl_mjx.config.settings import Config, flat_fields, replace_flat
+from wsrl_mjx.config.settings import flat_fields, replace_flat
 from wsrl_mjx.runs import policies
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.policy_scores import score
@@ -19,28 +20,12 @@ from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.types import Clock
 
 pytestmark = pytest.mark.usefixtures("workplace")
-WIDTHS = {"ensemble_size": 2, "actor_hidden": (4,), "critic_hidden": (4,)}
-SMALL = {**PRESETS["smoke"], **WIDTHS, "env": "line", "num_seeds": 2, "seed": 4}
-CONFIG: Config = replace_flat(Config(), SMALL)
 
 
 @pytest.fixture
 def run(workplace: Path) -> Path:
     """A run of two seeds with a finished pretraining, and checkpoints of its last two intervals."""
-    path = workplace / "run"
-    RunFolder.create(path, flat_fields(CONFIG)).close()
-    recipe = build.make(CONFIG, probe(Line))
-    begun = jax.jit(recipe.begin_all)(jax.random.split(jax.random.key(0), 2))
-    switched = jax.jit(jax.vmap(recipe.switch))(begun)
-    kept = Checkpoints(path / "checkpoints")
-    kept.save(400, (begun, Clock.zero()), {"phase": "pretrain", "step": 400})
-    moved = switched.replace(agent=jax.tree.map(lambda x: x + 1, switched.agent))
-    kept.save(2400, (moved, Clock.zero()), {"phase": "online", "step": 2000})
-    kept.close()
-    pretrained = Checkpoints(path / "pretrained")
-    pretrained.save(0, (begun, Clock.zero()), {})
-    pretrained.close()
-    return path
+    return kept_policies.write(workplace / "run")
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -57,7 +42,7 @@ def test_the_newest_checkpoint_and_the_pretraining_are_different_policies(run: P
     assert newest.labels == before.labels == ("seed 4", "seed 5")
     assert "2,000 online steps" in newest.title and "400 gradient steps" in before.title
     for new, old in zip(jax.tree.leaves(newest.params), jax.tree.leaves(before.params), strict=True):
-        np.testing.assert_allclose(new, old + 1)
+        np.testing.assert_allclose(new, kept_policies.moved(old), rtol=1e-6)
 
 
 def test_the_actor_alone_is_read_from_a_checkpoint(run: Path) -> None:

@@ -1,0 +1,1 @@
+"""A policy that leaves: files that run without this package."""
