@@ -13,6 +13,7 @@ COMMANDS = {
     "sweep": "Train a grid of settings, times seeds.",
     "reproduce": "Carry out the runs behind one of the paper's questions, and draw its figure.",
     "collect": "Roll out an offline dataset onto disk.",
+    "data": "Look into a dataset of D4RL, OGBench or Minari, or convert it.",
     "train-behavior": "Train a behaviour policy, which datasets are collected with.",
     "ship-behavior": "Score a snapshot of a behaviour's training, and keep it among the behaviours.",
     "ship-pretraining": "Keep a run's finished pretraining with the package, for runs to begin with.",

@@ -1,0 +1,224 @@
+"""Datasets of other projects: small files by their own writers, and what each format's rules make of them."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import h5py
+import minari
+import numpy as np
+import pytest
+from probe_envs import Line, probe
+
+from wsrl_mjx.cli import data as command
+from wsrl_mjx.data import dataset
+from wsrl_mjx.data.foreign.episodes import to_dataset
+from wsrl_mjx.data.foreign.reading import read
+
+# Two episodes of a counter: one terminates after 3 rows, the time of the other is up after 4.
+STATES = np.array([0, 1, 2, 10, 11, 12, 13], np.float32)[:, None]
+NEXT = np.array([1, 2, 3, 11, 12, 13, 14], np.float32)[:, None]
+TERMINALS = np.array([0, 0, 1, 0, 0, 0, 0], bool)
+TIMEOUTS = np.array([0, 0, 0, 0, 0, 0, 1], bool)
+D4RL = {
+    "observations": STATES,
+    "actions": np.linspace(-1, 1, 7, dtype=np.float32)[:, None],
+    "rewards": np.arange(7, dtype=np.float32),
+    "terminals": TERMINALS,
+    "timeouts": TIMEOUTS,
+}
+OGBENCH = {
+    "observations": np.array([0, 1, 2, 3, 10, 11, 12], np.float32)[:, None],
+    "actions": np.full((7, 1), 0.5, np.float32),
+    "terminals": np.array([0, 0, 0, 1, 0, 0, 1], bool),
+    "rewards": np.array([-1, -1, 0, 0, -1, -1, -1], np.float32),
+    "masks": np.array([1, 1, 0, 0, 1, 1, 1], np.float32),
+}
+
+
+def hdf5(path: Path, **changes: Any) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, array in (D4RL | changes).items():
+            if array is not None:
+                file[name] = array
+    return path
+
+
+def npz(path: Path, **changes: Any) -> Path:
+    np.savez(path, **{name: array for name, array in (OGBENCH | changes).items() if array is not None})
+    return path
+
+
+def columns(path: Path, **options: Any) -> dict[str, list[float]]:
+    rows = to_dataset(read(path, **options)).rows
+    return {
+        name: array.squeeze(-1).tolist() if array.ndim > 1 else array.tolist() for name, array in rows.items()
+    }
+
+
+def test_d4rls_row_without_a_successor_is_left_out(tmp_path: Path) -> None:
+    rows = columns(hdf5(tmp_path / "a.hdf5"))
+    assert rows["obs"] == [0, 1, 2, 10, 11, 12] and rows["reward"] == [0, 1, 2, 3, 4, 5]
+    assert rows["next_obs"] == [1, 2, 2, 11, 12, 13]  # behind a terminal row no value is taken
+    assert rows["terminated"] == [0, 0, 1, 0, 0, 0] and rows["truncated"] == [0, 0, 0, 0, 0, 1]
+
+
+def test_with_next_observations_all_rows_stay(tmp_path: Path) -> None:
+    rows = columns(hdf5(tmp_path / "a.hdf5", next_observations=NEXT))
+    assert rows["obs"] == STATES[:, 0].tolist() and rows["next_obs"] == NEXT[:, 0].tolist()
+    assert rows["truncated"] == [0, 0, 0, 0, 0, 0, 1]
+
+
+def test_without_timeouts_the_length_of_an_episode_decides(tmp_path: Path) -> None:
+    path = hdf5(tmp_path / "a.hdf5", timeouts=None)
+    assert columns(path, episode_steps=2)["obs"] == [0, 2, 10, 12]
+    with pytest.raises(ValueError, match="timeouts missing: say with --episode-steps"):
+        read(path)
+
+
+def test_ogbenchs_terminals_end_a_trajectory_and_its_masks_the_task(tmp_path: Path) -> None:
+    rows = columns(npz(tmp_path / "a.npz"))
+    assert rows["obs"] == [0, 1, 2, 10, 11] and rows["next_obs"] == [1, 2, 3, 11, 12]
+    assert rows["terminated"] == [0, 0, 1, 0, 0] and rows["truncated"] == [0, 0, 0, 0, 1]
+    assert columns(npz(tmp_path / "b.npz", masks=None))["terminated"] == [0, 0, 0, 0, 0]
+
+
+class Counter(gymnasium.Env[Any, Any]):
+    """Counts to 3 and ends; an action is 0 to 4."""
+
+    observation_space = gymnasium.spaces.Dict(
+        {"b": gymnasium.spaces.Box(-9, 9, (1,)), "a": gymnasium.spaces.Box(-9, 9, (1,))}
+    )
+    action_space = gymnasium.spaces.Box(0.0, 4.0, (1,))
+
+    def _seen(self) -> dict[str, Any]:
+        return {"b": np.array([self.count], np.float32), "a": np.array([-self.count], np.float32)}
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.count = 0
+        return self._seen(), {}
+
+    def step(self, action: Any) -> Any:
+        self.count += 1
+        return self._seen(), 1.0, self.count == 3, False, {}
+
+
+@pytest.fixture
+def minari_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A dataset of two episodes by Minari's own collector: one whole, one cut after two steps."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    collector = minari.DataCollector(Counter())
+    for steps in (3, 2):
+        collector.reset()
+        for _ in range(steps):
+            collector.step(np.array([3.0], np.float32))
+    collector.create_dataset("counter/test-v0")
+    return tmp_path / "counter" / "test-v0"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Minari's, on what a card may say
+def test_minaris_episodes_have_their_last_state_and_its_actions_are_scaled(minari_folder: Path) -> None:
+    found = read(minari_folder)
+    rows = to_dataset(found).rows
+    assert rows["obs"].tolist() == [[0, 0], [-1, 1], [-2, 2], [0, 0], [-1, 1]]  # a before b
+    assert rows["next_obs"].tolist() == [[-1, 1], [-2, 2], [-3, 3], [-1, 1], [-2, 2]]
+    np.testing.assert_allclose(rows["action"], 0.5)
+    assert rows["terminated"].tolist() == [0, 0, 1, 0, 0] and rows["truncated"].tolist() == [0, 0, 0, 0, 1]
+    assert "actions were scaled from [0, 4] to [-1, 1]" in found.oddities
+
+
+def test_a_converted_dataset_is_one_of_ours_that_no_world_takes_unasked(tmp_path: Path) -> None:
+    source, out = hdf5(tmp_path / "a.hdf5"), tmp_path / "out"
+    command.main(["convert", str(source), "--out", str(out)])
+    with pytest.raises(ValueError, match="comes from another environment: 'a'"):
+        dataset.load(out, probe(Line))
+    assert dataset.load(out, probe(Line), allow_other_env=True).size == 6
+
+
+def test_inspect_shows_sizes_and_what_is_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = NEXT.copy()
+    wrong[0] = 7.0
+    path = hdf5(
+        tmp_path / "a.hdf5", next_observations=wrong, rewards=np.arange(7) / 1.0, actions=D4RL["actions"] * 2
+    )
+    command.main(["inspect", str(path)])
+    said = " ".join(capsys.readouterr().out.split())
+    order = "rows out of order: in 1 the successor is not the row behind it"
+    sizes = ("transitions │ 7", "3 to 4 steps", "50.0%")
+    for text in (*sizes, order, "reward is float64", "actions go up to 2, outside [-1, 1]"):
+        assert text in said
+    deaths = np.array([0, 0, 0, 1, 0, 0, 0, 1], bool)
+    eight = {name: np.concatenate([array, array[:1]]) for name, array in D4RL.items()}
+    path = hdf5(tmp_path / "b.hdf5", **eight | {"terminals": deaths, "timeouts": ~deaths & False})
+    assert any("time-outs marked as deaths?" in oddity for oddity in read(path).oddities)
+
+
+def broken(folder: Path, kind: str) -> Path:
+    """Returns a file that cannot be used."""
+    nan = np.full(7, np.nan, np.float32)
+    text = folder / "text.hdf5"
+    text.write_text("no HDF5")
+    whole = npz(folder / "whole.npz").read_bytes()
+    (folder / "short.npz").write_bytes(whole[:200])
+    (folder / "empty").mkdir()
+    made = {
+        "absent": lambda: folder / "absent.hdf5",
+        "text": lambda: text,
+        "cut short": lambda: folder / "short.npz",
+        "unknown": lambda: Path(__file__),
+        "folder": lambda: folder / "empty",
+        "no actions": lambda: hdf5(folder / "x.hdf5", actions=None),
+        "lengths": lambda: hdf5(folder / "x.hdf5", rewards=np.zeros(6)),
+        "axes": lambda: hdf5(folder / "x.hdf5", observations=np.zeros(7)),
+        "words": lambda: npz(folder / "x.npz", rewards=np.array(["a"] * 7)),
+        "no rewards": lambda: npz(folder / "x.npz", rewards=None),
+        "nan": lambda: hdf5(folder / "x.hdf5", rewards=nan),
+        "large": lambda: hdf5(folder / "x.hdf5", actions=D4RL["actions"] * 3),
+        "nothing": lambda: npz(folder / "x.npz", terminals=np.ones(7, bool)),
+    }
+    return made[kind]()
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("absent", "absent.hdf5: there is no such file or folder"),
+        ("text", "text.hdf5: it is no HDF5 file, or damaged"),
+        ("cut short", "short.npz: it is no npz file, or damaged"),
+        ("unknown", "the format is not known; .hdf5 is D4RL's, .npz OGBench's, a folder Minari's"),
+        ("folder", "empty: the folder is no Minari dataset"),
+        ("no actions", "actions missing; the file has observations, rewards, terminals, timeouts"),
+        ("lengths", "rewards has 6 rows, observations 7"),
+        ("axes", "observations must have 2 axes, got the shape (7,)"),
+        ("words", "rewards must be real numbers"),
+        ("no rewards", "rewards missing: OGBench's files have none"),
+        ("nan", "reward has numbers that are not finite, in 6 rows"),
+        ("large", "action must be in [-1, 1], the largest is 3; clip them with --clip"),
+        ("nothing", "there is no transition in it"),
+    ],
+)
+def test_a_broken_file_ends_with_one_message(
+    tmp_path: Path, kind: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = broken(tmp_path, kind)
+    with pytest.raises(SystemExit) as exit_:
+        command.main(["convert", str(source), "--out", str(tmp_path / "out")])
+    said = capsys.readouterr().err
+    assert exit_.value.code == 2 and message in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_clipping_is_asked_for(tmp_path: Path) -> None:
+    found = read(hdf5(tmp_path / "a.hdf5", actions=D4RL["actions"] * 3))
+    assert np.abs(to_dataset(found, clip=True).rows["action"]).max() == 1.0
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = hdf5(tmp_path / "a.hdf5")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(
+        ValueError, match=r"the package h5py is needed for it: pip install 'wsrl_mjx\[data\]'"
+    ):
+        read(path)
