@@ -56,8 +56,9 @@ class Worlds(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._state: EnvState | None = None
-        self._starts = np.zeros((num_envs, self.world.obs_size), np.float32)  # [N, O] drawn, not yet returned
-        self._ended = np.zeros(num_envs, np.bool_)  # [N] whose next step returns a start; none in SAME_STEP
+        # In NEXT_STEP alone: whose next step returns a start [N], and the step before, with these starts.
+        self._ended = np.zeros(num_envs, np.bool_)
+        self._last: Report | None = None
 
     @property
     def time_limit(self) -> int:
@@ -88,7 +89,7 @@ class Worlds(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         if self._state is not None and not mask.all():
             fresh = self._programs.select(mask, fresh, self._state)
         self._state, self._ended = fresh, self._ended & ~mask
-        return np.array(fresh.obs), {}
+        return self._unless_ended(np.array(fresh.obs)), {}
 
     def step(
         self, actions: np.ndarray
@@ -120,12 +121,17 @@ class Worlds(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def _next_step(self, report: Report) -> Any:
         """Returns what NEXT_STEP returns; what was computed for an environment that waits is dropped."""
-        waiting = self._ended
-        obs = np.where(waiting[:, None], self._starts, report.final_obs)
+        waiting, last = self._ended, self._last
+        obs = report.obs if last is None else np.where(waiting[:, None], last.obs, report.obs)
         reward, terminated, truncated = _outcome(report)
         terminated, truncated = terminated & ~waiting, truncated & ~waiting
-        self._ended, self._starts = terminated | truncated, report.obs
-        return obs, np.where(waiting, 0.0, reward), terminated, truncated, _columns(_info(report), ~waiting)
+        self._ended, self._last = terminated | truncated, report
+        infos = _columns(_info(report), ~waiting)
+        return self._unless_ended(obs), np.where(waiting, 0.0, reward), terminated, truncated, infos
+
+    def _unless_ended(self, obs: np.ndarray) -> np.ndarray:
+        """Returns observations [N, O], of an episode that has ended and waits the last one."""
+        return obs if self._last is None else np.where(self._ended[:, None], self._last.final_obs, obs)
 
     def _seeds(self, seed: int | Sequence[int] | None) -> np.ndarray:
         if seed is None:
