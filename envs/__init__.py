@@ -52,6 +52,7 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
 
 
 _SHIPPED = frozenset(REGISTRY)
+ON_HOST = "gym:"  # what the names of Gymnasium's environments begin with
 
 for _name in REGISTRY:
     gymnasium_ids.offer(_name)
@@ -84,12 +85,18 @@ def make(name: str, **options: Any) -> Episodes:
     """Returns the environment `name` with its episode handling: time limit, restarts, NaN guard.
 
     Args:
-        name: a key of `REGISTRY`, or `brax:<name>` for an environment registered with Brax.
-        options: fields of the task's class, such as `integrator` or `time_limit`.
+        name: a key of `REGISTRY`, `brax:<name>` for an environment registered with Brax, or `gym:<id>` for
+            one that Gymnasium knows, which is stepped on the host.
+        options: fields of the task's class, such as `integrator` or `time_limit`; of `gym:<id>`, see
+            `envs.adapters.on_host.make`.
 
     Raises:
         ValueError: no such environment, no such option, or an option's value is not one of its choices.
     """
+    if name.startswith(ON_HOST):
+        from envs.adapters import on_host  # Gymnasium takes a moment to import
+
+        return on_host.make(name.removeprefix(ON_HOST), **options)
     if name.startswith("brax:"):
         _check_options(name, options)
         task_class, _ = _task_class(name)
@@ -97,7 +104,9 @@ def make(name: str, **options: Any) -> Episodes:
     if name not in REGISTRY:
         near = difflib.get_close_matches(name, REGISTRY, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"env is {name!r}; choose one of {', '.join(REGISTRY)} or brax:<name>.{hint}")
+        raise ValueError(
+            f"env is {name!r}; choose one of {', '.join(REGISTRY)}, brax:<name> or gym:<id>.{hint}"
+        )
     _check_options(name, options)
     return Episodes(REGISTRY[name](**options))
 
@@ -108,6 +117,10 @@ def make_from_text(name: str, options: Sequence[str]) -> Episodes:
     Raises:
         ValueError: see `make` and `envs.options.parse`.
     """
+    if name.startswith(ON_HOST):
+        from envs.adapters import on_host
+
+        return make(name, **on_host.options_of(options))
     task_class, _ = _task_class(name)
     return make(name, **(parse(name, task_class, options) if isinstance(task_class, type) else {}))
 

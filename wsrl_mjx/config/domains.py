@@ -24,6 +24,7 @@ class Domain:
 
 LOCOMOTION = Domain(("medium", "random", "expert", "medium-expert", "medium-replay"))
 UNTRAINED = Domain(("random",))  # no behaviour is shipped
+ON_HOST = Domain(("random",), {"all": {"collect_envs": 4}, "smoke": {"collect_envs": 2}})  # an instance each
 # At the laptop's 3e-4 most seeds lose what they gain: see docs/results/ant.md.
 ANT = Domain(LOCOMOTION.datasets, {"laptop": {"actor_lr": 1e-4, "online_steps": 20_000}})
 
@@ -110,7 +111,7 @@ def _peg(laptop_offline_steps: int) -> Domain:
 PEG, FRANKA_PEG = _peg(4000), _peg(6000)
 
 BY_NAME = {"ant": ANT, "ant-direction": UNTRAINED, "peg-insertion": PEG, "franka-peg-insertion": FRANKA_PEG}
-BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "pointmaze-": POINT_MAZE}
+BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "gym:": ON_HOST, "pointmaze-": POINT_MAZE}
 
 
 def domain_of(env_name: str) -> Domain:

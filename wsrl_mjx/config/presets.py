@@ -95,7 +95,7 @@ def defaults(preset: str, env: str, method: str) -> Config:
 
 def check_env(name: str) -> None:
     """Raises ValueError for an environment that `envs.make` would not know, before one is built."""
-    if name in envs.REGISTRY or name.startswith("brax:"):
+    if name in envs.REGISTRY or name.startswith(("brax:", envs.ON_HOST)):
         return
     near = difflib.get_close_matches(name, envs.REGISTRY, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
@@ -104,4 +104,4 @@ def check_env(name: str) -> None:
 
 def env_names() -> str:
     """Returns every name that `check_env` takes, as a list for people."""
-    return f"{', '.join(envs.REGISTRY)}, or brax:<name>"
+    return f"{', '.join(envs.REGISTRY)}, brax:<name> or gym:<id>"

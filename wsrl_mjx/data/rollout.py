@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -88,9 +89,14 @@ def act_and_step(
         transform: to the learner's reward.
         step_all: steps all of them; None for all side by side.
     """
-    action = jnp.clip(act(state.obs, key), -ACTION_LIMIT, ACTION_LIMIT)
+    action = limited(act(state.obs, key))
     stepped = (step_all or jax.vmap(env.step))(state, action)
     return stepped, transition(state, action, stepped, transform), step_metrics(stepped)
+
+
+def limited(action: jax.Array) -> jax.Array:
+    """Returns actions as they are taken and stored."""
+    return jnp.clip(action, -ACTION_LIMIT, ACTION_LIMIT)
 
 
 def transition(
@@ -155,6 +161,12 @@ def evaluate(
         others: the same world with other starts: as many episodes from those of each, in this order, after
             the world's own.
     """
+    world: Any = env
+    on_host = getattr(env, "on_host", False)
+    if on_host and episodes > 1:
+        # One after another, in one instance: of a robot there is one.
+        one = lambda key: evaluate(env, act, key, 1)
+        return jax.tree.map(lambda leaf: leaf[:, 0], jax.lax.map(one, jax.random.split(key, episodes)))
     key_reset, key_run = jax.random.split(key)
     keys = (key_reset, *(jax.random.fold_in(key_reset, i) for i in range(len(others))))
     starts = [reset(*world, episodes) for world in zip((env, *others), keys, strict=True)]
@@ -170,7 +182,8 @@ def evaluate(
     def advance(carry: _Playing) -> _Playing:
         state, scores, running, steps, key = carry
         key, key_act = jax.random.split(key)
-        stepped = jax.vmap(env.step)(state, act(state.obs, key_act))
+        step_all = jax.vmap(env.step) if not on_host else partial(jax.vmap(world.step_where), running)
+        stepped = step_all(state, act(state.obs, key_act))
         count = running.astype(jnp.float32)
         speed = stepped.metrics.get("x_velocity", zeros)
         scores = scores.replace(
@@ -183,5 +196,9 @@ def evaluate(
         return stepped, scores, running, steps + 1, key
 
     carry = (start, scores, jnp.ones(episodes, bool), jnp.zeros((), jnp.int32), key_run)
-    _, scores, _, _, _ = jax.lax.while_loop(going_on, advance, carry)
+    if on_host:  # mapped over seeds, a loop with calls to the host must have a fixed length
+        state, scores, *_ = jax.lax.fori_loop(0, env.time_limit, lambda _, carry: advance(carry), carry)
+        scores = scores.replace(lengths=scores.lengths + jax.vmap(world.release)(state, scores.lengths))
+    else:
+        _, scores, *_ = jax.lax.while_loop(going_on, advance, carry)
     return scores.replace(x_velocity=scores.x_velocity / jnp.maximum(scores.lengths, 1.0))

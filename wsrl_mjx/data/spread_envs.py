@@ -21,8 +21,9 @@ class SpreadEnvs:
     """So many environments, on as many devices as share their groups evenly."""
 
     def __init__(self, env: Environment, num_envs: int) -> None:
-        cpu = jax.default_backend() == "cpu"  # an accelerator is the faster the more it has side by side
-        self._env, self._groups = env, math.gcd(num_envs, GROUPS) if cpu else 1
+        # An accelerator is the faster the more it has side by side, and so is a host that steps them.
+        apart = jax.default_backend() == "cpu" and not getattr(env, "on_host", False)
+        self._env, self._groups = env, math.gcd(num_envs, GROUPS) if apart else 1
         devices = jax.local_devices()[: math.gcd(self._groups, jax.local_device_count())]
         self._mesh = Mesh(np.array(devices), ("envs",)) if len(devices) > 1 else None
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 Result = TypeVar("Result")
 MOST = 8  # pieces of work that may be under way: each holds copies of all agents
-LOWEST_PRIORITY = 19
+# Not the lowest: whoever waits for this thread would wait for all other processes of the machine, too.
+LOW_PRIORITY = 5
 
 
 def thread(name: str) -> ThreadPoolExecutor:
@@ -17,7 +18,7 @@ def thread(name: str) -> ThreadPoolExecutor:
 
     def give_way() -> None:
         if hasattr(os, "setpriority"):  # Linux: of this thread alone
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOWEST_PRIORITY)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), LOW_PRIORITY)
 
     return ThreadPoolExecutor(1, thread_name_prefix=name, initializer=give_way)
 

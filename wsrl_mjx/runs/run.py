@@ -13,7 +13,7 @@ import numpy as np
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import held_out
-from wsrl_mjx.runs import lock, plan, report, resumption, signals
+from wsrl_mjx.runs import lock, on_host, plan, report, resumption, signals
 from wsrl_mjx.runs.beside import Beside
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.evaluation import Evaluation, Values
@@ -91,6 +91,7 @@ class Run:
             finally:
                 self.programs.stop_ahead()
                 self.beside.close()
+                on_host.close(setup.env, self.console)
                 self.folder.close()
                 self.checkpoints.close()
 
@@ -126,7 +127,8 @@ class Run:
         if self.config.needs_data:
             self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
-        return saved.phase, saved.step, self.setup.spread(saved.state), placement.copied(saved.clock)
+        state = on_host.reopened(setup, saved.phase, saved.state, saved.clock)
+        return saved.phase, saved.step, self.setup.spread(state), placement.copied(saved.clock)
 
     def _pretrain(self, state: TrainState | None, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""

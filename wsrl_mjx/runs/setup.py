@@ -14,7 +14,7 @@ from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.runs import origins, plan, pretrained, resumed_data, shipped
+from wsrl_mjx.runs import on_host, origins, plan, pretrained, resumed_data, shipped
 from wsrl_mjx.runs.run_folder import RunFolder
 from wsrl_mjx.training import runtime
 from wsrl_mjx.training.recipe import Recipe
@@ -63,8 +63,8 @@ class Setup:
         """Returns the setup of a run in `env`.
 
         Raises:
-            ValueError: a dataset, devices, a pretraining or memory that cannot be had, or true values of a
-                world that cannot be restarted.
+            ValueError: a dataset, devices, a pretraining or memory that cannot be had, true values of a
+                world that cannot be restarted, or several members in one on the host.
         """
         runtime.heed(env)
         states = config.evaluation.true_value_states
@@ -74,7 +74,8 @@ class Setup:
                 f"observed, got {states}"
             )
         members = grid.members_of(config)
-        placement = Placement.over(options.devices, len(members))
+        on_host.check(env, len(members))
+        placement = Placement.over(1 if on_host.is_one(env) else options.devices, len(members))
         data = named_datasets.resolve(config.data, env, options.cache_dir)
         if options.resume:
             resumed_data.check(config, options.run_dir)

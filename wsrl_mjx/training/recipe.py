@@ -71,6 +71,29 @@ class Recipe(struct.PyTreeNode):
         axes = (member_axes(self), 0, 0, None)
         return jax.vmap(Recipe.switch, in_axes=axes)(self, pretrained, fresh, data)
 
+    def reopened_all(self, state: TrainState, env_steps: jax.Array) -> TrainState:
+        """Returns all members [M] with environments on the host begun anew, which no checkpoint holds.
+
+        Their last rows, whose episodes will not go on, become rows that a limit cut.
+
+        Args:
+            state: from a checkpoint.
+            env_steps: [] int32, steps since the switch.
+        """
+        online, count = self.online, self.online.num_envs
+        last = (env_steps + self.shared.prefilled - count) % self.replay_capacity
+
+        def one(state: TrainState) -> TrainState:
+            key, key_env = jax.random.split(state.key)
+            rows = state.buffer.data
+            row = lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, last, count)
+            cut = jnp.where(env_steps > 0, 1.0 - row(rows.terminated), row(rows.truncated))
+            truncated = jax.lax.dynamic_update_slice_in_dim(rows.truncated, cut, last, axis=0)
+            buffer = replay.ReplayBuffer(rows.replace(truncated=truncated))
+            return state.replace(env=rollout.reset(online.env, key_env, count), buffer=buffer, key=key)
+
+        return jax.vmap(one)(state)
+
     def fresh_all(self, pretrained: TrainState) -> Any:
         """Returns untrained agents [M] for the switch; None where everything is handed over.
 

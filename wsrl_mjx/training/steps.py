@@ -3,13 +3,14 @@
 Each is a small bundle with `step(shared, state, clock) -> (state, clock, metrics)`; `training.loop` scans it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from envs.base import Environment
+from envs.base import Environment, EnvState
 from wsrl_mjx.data import replay, returns_to_go, rollout
 from wsrl_mjx.data.replay_mixing import ReplayMixing
 from wsrl_mjx.training.exploration import Explorer
@@ -52,6 +53,8 @@ class Online(struct.PyTreeNode):
 
     The updates stand under a `lax.cond` whose predicate reads the unbatched clock alone, so that `vmap`
     over seeds keeps a real branch. The buffer is an operand of that branch and never its result.
+
+    Environments on the host move while the updates before them are computed, on the rows until then.
     """
 
     algorithm: Any  # Algorithm
@@ -82,16 +85,42 @@ class Online(struct.PyTreeNode):
         first_update = jnp.maximum(shared.warmup_steps, self.updates * self.batch_size)
         learning, warming_up = inserted > first_update, inserted - self.num_envs < first_update
         act = lambda obs, k: self.explorer.act(self.algorithm, state, warming_up, k)
-        env, rows, metrics = rollout.act_and_step(self.env, act, state.env, key_act, shared.reward_transform)
-        buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)
-        agent, learner_metrics = jax.lax.cond(
-            learning, self._update, self._keep, state.agent, buffer, shared.data, inserted, key_update
+        update = lambda buffer, inserted, key: jax.lax.cond(
+            learning, self._update, self._keep, state.agent, buffer, shared.data, inserted, key
         )
+        if getattr(self.env, "on_host", False):
+            action = rollout.limited(act(state.env.obs, key_act))
+            env, agent, learner_metrics = self._update_while_moving(
+                state, action, lambda key: update(state.buffer, inserted - self.num_envs, key), key_update
+            )
+            rows = rollout.transition(state.env, action, env, shared.reward_transform)
+            metrics = rollout.step_metrics(env)
+            buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)
+        else:
+            env, rows, metrics = rollout.act_and_step(
+                self.env, act, state.env, key_act, shared.reward_transform
+            )
+            buffer = self._insert(state.buffer, rows, clock.env_steps, shared.prefilled)
+            agent, learner_metrics = update(buffer, inserted, key_update)
         clock = Clock(env_steps, clock.updates + jnp.where(learning, self.updates, 0))
         ended = env.terminated | env.truncated | ~env.valid
         guide = self.explorer.after(state.guide, ended, jax.random.fold_in(key_act, 1))
         state = state.replace(agent=agent, env=env, buffer=buffer, key=key, guide=guide)
         return state, clock, metrics | learner_metrics
+
+    def _update_while_moving(
+        self, state: TrainState, action: jax.Array, update: Callable[[Key], tuple[Any, Metrics]], key: Key
+    ) -> tuple[EnvState, Any, Metrics]:
+        """Begins the step of environments on the host, updates on the rows until then, and waits for them.
+
+        Each of the three is made to depend on the one before it: nothing else keeps their order.
+        """
+        env: Any = self.env
+        begun = jax.vmap(env.begin)(state.env, action)
+        agent, metrics = update(jax.random.fold_in(key, jnp.sum(begun)))
+        updated = sum(jnp.sum(average.total) for average in metrics.values())
+        stepped = jax.vmap(env.finish, in_axes=(0, None))(state.env, updated)
+        return stepped, agent, metrics
 
     def _insert(
         self, buffer: replay.ReplayBuffer, rows: Transition, env_steps: jax.Array, prefilled: jax.Array
