@@ -48,7 +48,7 @@ def settings_of(arm: str) -> Any:
     return settings(num_seeds=1, **changes)
 
 
-# What the loop has of its own: no data, data that stays, a warmup of data, returns-to-go. The others are slow.
+# What the loop has of its own: no data, data that stays, a warmup of data, returns-to-go. Others are slow.
 QUICK = {"wsrl", "rlpd", "calql with retention, warmup of data"}
 # What these have is in another one: Cal-QL's losses, RLPD's loop, BC's in the algorithms' own tests.
 REPEATED = {"calql", "cql", "serl", "wsrl from bc"}
