@@ -59,7 +59,7 @@ def test_the_observation_is_place_then_plain_ants_then_goal() -> None:
     np.testing.assert_allclose(there - here, np.eye(31)[0] * 4.0)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_away_from_the_walls_it_walks_as_plain_ant_does() -> None:
     task = task_of("antmaze-large", substeps=5, torque=150.0)  # Gymnasium's control step and motors
     plain = envs.make("ant", healthy_z_range=(-9.0, 9.0)).task

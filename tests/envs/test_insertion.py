@@ -196,7 +196,7 @@ def test_nothing_goes_through_the_plate_or_the_holes_walls(name: str) -> None:
         pytest.param("peg-insertion", "demonstration", 16, 0.9, 1.0, marks=pytest.mark.slow),
         pytest.param("peg-insertion", "play", 16, 0.0, 0.1, marks=pytest.mark.slow),
         # The script is one for both bodies: that the arm follows it is seen in one kind of data.
-        pytest.param(ARM, "mixed", 64, 0.2, 0.45, marks=pytest.mark.slow),
+        pytest.param(ARM, "mixed", 64, 0.2, 0.45, marks=pytest.mark.thorough),
     ],
 )
 def test_a_script_inserts_and_data_has_the_share_of_successes_it_says(
