@@ -94,7 +94,7 @@ def test_an_ant_on_its_back_ends() -> None:
     assert after.reward == pytest.approx(min(velocity, 1.5))  # its speed, and nothing for its health
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_facing_is_rewarded_where_a_side_of_the_body_faces_along_the_direction() -> None:
     """The same four times around, and most where the body is not turned out of the direction."""
     rewarded = jax.jit(envs.make("ant-direction", facing_weight=0.5, **SHORT).step)

@@ -193,8 +193,8 @@ def test_nothing_goes_through_the_plate_or_the_holes_walls(name: str) -> None:
     [
         ("peg-insertion", "mixed", 64, 0.2, 0.45),
         # Nearly all of one kind succeed and nearly none of another: two dozen episodes show that.
-        pytest.param("peg-insertion", "demonstration", 16, 0.9, 1.0, marks=pytest.mark.slow),
-        pytest.param("peg-insertion", "play", 16, 0.0, 0.1, marks=pytest.mark.slow),
+        pytest.param("peg-insertion", "demonstration", 16, 0.9, 1.0, marks=pytest.mark.thorough),
+        pytest.param("peg-insertion", "play", 16, 0.0, 0.1, marks=pytest.mark.thorough),
         # The script is one for both bodies: that the arm follows it is seen in one kind of data.
         pytest.param(ARM, "mixed", 64, 0.2, 0.45, marks=pytest.mark.thorough),
     ],

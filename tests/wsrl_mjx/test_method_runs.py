@@ -50,8 +50,8 @@ def settings_of(arm: str) -> Any:
 
 # What the loop has of its own: no data, data that stays, a warmup of data, returns-to-go. Others are slow.
 QUICK = {"wsrl", "rlpd", "calql with retention, warmup of data"}
-# What these have is in another one: Cal-QL's losses, RLPD's loop, BC's in the algorithms' own tests.
-REPEATED = {"calql", "cql", "serl", "wsrl from bc"}
+# What these have is in another one, or in the algorithms' own tests.
+REPEATED = {"calql", "cql", "sac", "serl", "so2", "wsrl from bc", "wsrl, fresh parts"}
 
 
 def suite(arm: str) -> Any:
