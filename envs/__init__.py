@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from envs.adapters.gymnasium import ids as gymnasium_ids
 from envs.ant import Ant
 from envs.ant_direction import AntDirection
 from envs.ant_maze import AntMaze
@@ -52,9 +53,12 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
 
 _SHIPPED = frozenset(REGISTRY)
 
+for _name in REGISTRY:
+    gymnasium_ids.offer(_name)
+
 
 def register(name: str, task: type[Any]) -> None:
-    """Makes a task of one's own known as `name`, to `make` and to every command of this process.
+    """Makes a task of one's own known as `name`, to `make`, to Gymnasium and to this process's commands.
 
     Another task under the same name replaces it, as when a notebook's cell runs again.
 
@@ -73,6 +77,7 @@ def register(name: str, task: type[Any]) -> None:
         raise ValueError(f"a task must be a dataclass, whose fields are its options, got {task!r}")
     made: Any = task  # the checks above leave a type checker with less than it had
     REGISTRY[name] = made
+    gymnasium_ids.offer(name)
 
 
 def make(name: str, **options: Any) -> Episodes:

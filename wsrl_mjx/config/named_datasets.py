@@ -14,6 +14,7 @@ from wsrl_mjx.config.validation import choose
 from wsrl_mjx.data import behaviors, cache, dataset, files, scripted, trajectories
 from wsrl_mjx.data.collection import behavior
 from wsrl_mjx.data.dataset import Dataset
+from wsrl_mjx.data.foreign.converted import converted, is_foreign
 from wsrl_mjx.types import JUST_IN_TIME, Compiler
 
 MIXTURES: dict[str, tuple[str, ...]] = {
@@ -37,8 +38,8 @@ def check_available(config: DataConfig, env_name: str) -> None:
     """Checks that the dataset can be had, before anything is built or compiled.
 
     Raises:
-        ValueError: neither a known name nor a folder; a behaviour that is not shipped; a replay dataset that
-            has not been made yet; a share of successes where episodes do not succeed or fail.
+        ValueError: neither a known name nor a file or folder; a behaviour that is not shipped; a replay
+            dataset that has not been made yet; a share of successes where episodes do not succeed or fail.
     """
     if config.success_share is not None:
         reference = envs.make(env_name).reference
@@ -46,19 +47,19 @@ def check_available(config: DataConfig, env_name: str) -> None:
             raise ValueError(
                 f"success_share needs a world whose episodes succeed or fail, the mazes, got {env_name!r}"
             )
-    if _is_folder(config):
+    if _is_on_disk(config):
         return
     try:
         choose("dataset", config.dataset, domain_of(env_name).datasets)
     except ValueError as error:
-        raise ValueError(f"{error}; nor is there a folder of that name") from None
+        raise ValueError(f"{error}; nor is there a file or folder of that name") from None
     for level in MIXTURES.get(config.dataset, ()):
         if level not in UNTRAINED:
             behaviors.load(behaviors.shipped_folder(env_name), level)
 
 
 def located(dataset: str, run_dir: Path | None = None) -> str:
-    """Returns the setting with the whole path of a folder, so that it means the same wherever one stands.
+    """Returns the setting with the whole path of what is on disk: it means the same wherever one stands.
 
     A name of ours stays, and so does what is neither. Runs of earlier versions kept the path as it was typed:
     for them, with `run_dir`, a dataset is looked for in the folders above the run too.
@@ -67,15 +68,15 @@ def located(dataset: str, run_dir: Path | None = None) -> str:
         return dataset
     typed = files.as_meant(Path(dataset))
     above = [] if run_dir is None else [place / typed for place in run_dir.absolute().parents]
-    found = [typed] if typed.is_dir() else [place for place in above if (place / "card.json").is_file()]
+    found = [typed] if typed.exists() else [place for place in above if (place / "card.json").is_file()]
     if not found:
         return dataset
     return str(found[0].resolve() if ".." in found[0].parts else found[0].absolute())
 
 
 def is_gone(config: DataConfig) -> bool:
-    """Returns whether the dataset is no name of ours, and no folder either."""
-    return not _is_name(config.dataset) and not _is_folder(config)
+    """Returns whether the dataset is no name of ours, and no file or folder either."""
+    return not _is_name(config.dataset) and not _is_on_disk(config)
 
 
 def replay_folder(cache_folder: Path, env_name: str) -> Path:
@@ -88,7 +89,7 @@ class NamedDataset:
     """The dataset that the settings name, in a world; nothing of it is read yet.
 
     Attributes:
-        folder: where it lies on disk; None where it is rolled out, or kept in the cache.
+        folder: where it lies on disk, converted if it is another project's; None where it is rolled out.
         identity: everything that decides the rows: a digest where they are on disk, else what makes them.
         count: rows that it has or will have, at most; None where no card says it. A dataset on disk has as
             many as its card says, whatever size is asked for; a share of successes leaves some out.
@@ -154,9 +155,17 @@ class NamedDataset:
 
 
 def resolve(config: DataConfig, env: Environment, cache_folder: Path) -> NamedDataset:
-    """Finds out where the dataset is or will come from, and what decides it, once for a run."""
+    """Finds out where the dataset is or will come from, and what decides it, once for a run.
+
+    Another project's dataset is converted here, if the cache does not have it yet.
+
+    Raises:
+        ValueError: another project's dataset cannot be used.
+    """
     config = _sized(config, env)
     folder = None if _is_name(config.dataset) else files.from_here(Path(config.dataset))
+    if folder is not None and is_foreign(folder):
+        folder = converted(folder, cache_folder)
     if config.dataset == "medium-replay":
         folder = replay_folder(cache_folder, env.name)
     count = config.dataset_size if folder is None else _card_of(folder).get("transitions")
@@ -246,8 +255,8 @@ def _is_name(dataset: str) -> bool:
     return dataset in MIXTURES or dataset == "medium-replay"
 
 
-def _is_folder(config: DataConfig) -> bool:
-    return bool(config.dataset) and not _is_name(config.dataset) and Path(config.dataset).is_dir()
+def _is_on_disk(config: DataConfig) -> bool:
+    return bool(config.dataset) and not _is_name(config.dataset) and Path(config.dataset).exists()
 
 
 def _card_of(folder: Path) -> dict[str, Any]:

@@ -21,9 +21,9 @@ class DataConfig:
     """The offline dataset."""
 
     dataset: str = "medium"
-    """A dataset of the environment's family, or the folder of one on disk. Locomotion: random, medium,
-    expert, medium-expert, medium-replay; mazes: play, diverse, random; pegs: mixed, play,
-    demos-20, demos-100, random."""
+    """A dataset of the environment's family, or one on disk: a folder of ours, or D4RL's, OGBench's or
+    Minari's. Locomotion: random, medium, expert, medium-expert, medium-replay; mazes: play, diverse, random;
+    pegs: mixed, play, demos-20, demos-100, random."""
     dataset_size: int = 1_000_000
     """Transitions to roll out; a dataset on disk has the size that it has."""
     dataset_seed: int = 0

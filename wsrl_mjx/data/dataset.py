@@ -17,13 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment, EnvState, ReferenceScores
+from envs.programs import jitted
 from wsrl_mjx import keys
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.data import digests, files, rollout, trajectories
 from wsrl_mjx.data.returns_to_go import monte_carlo_returns
 from wsrl_mjx.data.rollout import Controller, RewardTransform
 from wsrl_mjx.data.spread_envs import SpreadEnvs
-from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.types import JUST_IN_TIME, Compiler, Key, Transition
 

@@ -14,8 +14,8 @@ from matplotlib.patches import Circle, Rectangle
 from envs.base import Environment, EnvState
 from envs.insertion import InsertionTask
 from envs.insertion_models import PEG_LENGTH, PLATE_THICKNESS
+from envs.programs import jitted
 from wsrl_mjx.data.rollout import Act
-from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.types import Key
 
 MOMENTS = 7

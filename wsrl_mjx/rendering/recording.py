@@ -11,9 +11,9 @@ import mujoco
 import numpy as np
 
 from envs.base import Environment, EnvState
+from envs.programs import jitted
 from envs.simulation import Simulation
 from wsrl_mjx.data.rollout import Act
-from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.types import Key
 
 

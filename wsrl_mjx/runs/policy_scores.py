@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from envs.programs import jitted
 from wsrl_mjx.data import rollout
-from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.runs.policies import Policies
 
 

@@ -11,14 +11,14 @@ def check(config: Config, run_dir: Path) -> None:
     """Checks that the run in `run_dir` can have the data that it still needs.
 
     Raises:
-        ValueError: its dataset was a folder that is gone; or see `named_datasets.check_available`.
+        ValueError: its dataset was a file or folder that is gone; or see `named_datasets.check_available`.
     """
     if not is_needed(config, run_dir):
         return
     if named_datasets.is_gone(config.data):
         raise ValueError(
-            f"run-dir {run_dir}: its dataset was in {config.data.dataset}, and there is no such folder any "
-            "more; put it back there, or a link to it"
+            f"run-dir {run_dir}: its dataset was {config.data.dataset}, which is no longer there; "
+            "put it back, or a link to it"
         )
     named_datasets.check_available(config.data, config.env)
 

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment
+from envs.programs import jitted
 from wsrl_mjx.algos.base import Algorithm
 from wsrl_mjx.data import dataset, rollout
 from wsrl_mjx.data.collection import check_world
 from wsrl_mjx.data.dataset import Dataset
 from wsrl_mjx.data.replay_mixing import ReplayMixing
-from wsrl_mjx.data.world_programs import jitted
 from wsrl_mjx.training import loop, recipe, runtime
 from wsrl_mjx.training.exploration import Explorer
 from wsrl_mjx.training.handover import HandOver

@@ -51,7 +51,7 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
         (["--env", "brax:nothing"], "nothing"),
         (["--preset", "laptp"], "preset must be one of paper, laptop, smoke, auto, got 'laptp'; did"),
         (["--dataset", "rnadom"], "dataset must be one of medium, random, expert, medium-expert, "),
-        (["--dataset", "rnadom"], "got 'rnadom'; did you mean 'random'?; nor is there a folder of that name"),
+        (["--dataset", "rnadom"], "got 'rnadom'; did you mean 'random'?; nor is there a file or folder"),
         (["--dataset", "expert"], "behavior 'expert' is not in line"),
         (["--dataset", "medium-replay"], "medium"),
         (["--warmup-steps", "-1"], "warmup_steps must be an integer, zero or more, got -1"),

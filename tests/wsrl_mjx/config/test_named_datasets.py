@@ -155,5 +155,5 @@ def test_a_share_of_successes_needs_a_world_of_success() -> None:
 
 
 def test_no_name_at_all_is_not_the_working_directory() -> None:
-    with pytest.raises(ValueError, match=r"dataset must be one of .*, got ''; nor is there a folder"):
+    with pytest.raises(ValueError, match=r"dataset must be one of .*, got ''; nor is there a file or folder"):
         named_datasets.check_available(DataConfig(dataset=""), "pointmaze-umaze")

@@ -128,7 +128,9 @@ def test_a_sweep_goes_on_where_its_data_is_gone(tmp_path: Path) -> None:
     """Its runs see for themselves whether they still need it; a new one is refused at once."""
     gone = settings(env="pointmaze-umaze", dataset=str(tmp_path / "gone"))
     assert [part.name for part in sweep.parts(gone, [], None, begun=True)] == ["seeds=0"]
-    with pytest.raises(ValueError, match=r"dataset must be one of .*; nor is there a folder of that name"):
+    with pytest.raises(
+        ValueError, match=r"dataset must be one of .*; nor is there a file or folder of that name"
+    ):
         sweep.parts(gone, [], None)
 
 

@@ -76,7 +76,7 @@ def test_a_run_that_needs_its_data_says_where_it_was(data: Path, tmp_path: Path)
     run_dir = cut_at(tmp_path, "pretrain", OFFLINE, settings(dataset=str(data)))
     assert is_needed(settings(dataset=str(data)), run_dir)
     data.rename(tmp_path / "moved")
-    message = rf"run-dir {run_dir}: its dataset was in {data}, and there is no such folder any more"
+    message = rf"run-dir {run_dir}: its dataset was {data}, which is no longer there"
     with pytest.raises(ValueError, match=message):
         resume(run_dir)
     data.symlink_to("moved")  # as the message says
@@ -87,7 +87,7 @@ def test_a_run_that_keeps_its_data_needs_it_to_the_end(data: Path, tmp_path: Pat
     config = settings(dataset=str(data), offline_share=0.5)
     run_dir = cut_at(tmp_path, "online", 40, config)
     data.rename(tmp_path / "moved")
-    with pytest.raises(ValueError, match=rf"its dataset was in {data}, and there is no such folder"):
+    with pytest.raises(ValueError, match=rf"its dataset was {data}, which is no longer there"):
         resume(run_dir)
 
 

@@ -12,7 +12,10 @@ import pytest
 from probe_envs import Line, probe
 
 from wsrl_mjx.cli import data as command
+from wsrl_mjx.config.named_datasets import check_available, resolve
+from wsrl_mjx.config.settings import DataConfig
 from wsrl_mjx.data import dataset
+from wsrl_mjx.data.foreign import converted
 from wsrl_mjx.data.foreign.episodes import to_dataset
 from wsrl_mjx.data.foreign.reading import read
 
@@ -135,6 +138,33 @@ def test_a_converted_dataset_is_one_of_ours_that_no_world_takes_unasked(tmp_path
     with pytest.raises(ValueError, match="comes from another environment: 'a'"):
         dataset.load(out, probe(Line))
     assert dataset.load(out, probe(Line), allow_other_env=True).size == 6
+
+
+def test_a_run_takes_a_file_as_it_is_and_converts_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, place = hdf5(tmp_path / "a.hdf5"), tmp_path / "cache"
+    config = DataConfig(dataset=str(source), allow_other_env=True)
+    obtain = lambda: resolve(config, probe(Line), place).obtain(lambda rows: None)
+    check_available(config, "line")
+    first, origin = obtain()
+    assert origin == str(source) and first.card["digest"] == to_dataset(read(source)).card["digest"]
+    monkeypatch.setattr(converted, "read", None)  # it is not read again,
+    assert obtain()[0].card == first.card
+    monkeypatch.undo()
+    hdf5(source, rewards=np.zeros(7, np.float32))  # unless it has changed
+    assert obtain()[0].card["return_mean"] == 0.0 != first.card["return_mean"]
+    with pytest.raises(ValueError, match=r"comes from another environment: 'a'.* Pass --allow-other-env"):
+        resolve(DataConfig(dataset=str(source)), probe(Line), place).check()
+    hdf5(source, actions=D4RL["actions"] * 3)
+    with pytest.raises(ValueError, match=r"dataset .*a.hdf5: action must be .*; scripts/data.py can"):
+        obtain()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Minari's, on what a card may say
+def test_a_run_takes_minaris_folder(minari_folder: Path, tmp_path: Path) -> None:
+    config = DataConfig(dataset=str(minari_folder), allow_other_env=True)
+    assert resolve(config, probe(Line), tmp_path / "cache").count == 5
 
 
 def test_inspect_shows_sizes_and_what_is_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import jax
 import pytest
 from probe_envs import Line, probe
 
-from wsrl_mjx.data.world_programs import jitted
+from envs.programs import jitted
 
 
 class Asking:
