@@ -145,8 +145,7 @@ def test_the_table_of_presets_is_true(column: int, preset: str) -> None:
 @pytest.mark.slow
 def test_the_first_command_trains(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    command = [sys.executable, *train_command(), "--preset", "smoke", "--eval-episodes", "1"]
-    command += ["--run-dir", str(run_dir)]
+    command = [sys.executable, *train_command(), "--preset", "smoke", "--run-dir", str(run_dir)]
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {
         "WSRL_MJX_CACHE": str(tmp_path / "cache"),
