@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -61,6 +62,27 @@ gc.set_threshold(100_000, 20, 50)
 # A compiled program takes up to hundreds of memory maps, and a process may have 65,530 (Linux's
 # vm.max_map_count): beyond them the next compilation ends the process. A module takes some 25,000 at most.
 MANY_MAPS = 30_000
+
+
+# Files whose runs go through the same programs, and those whose algorithms do, are in one process each.
+TOGETHER = {
+    "runs of the line": ("test_run.py", "test_method_runs.py", "test_resumed_data.py", "test_shipped.py"),
+    "tiny algorithms": ("test_conformance.py", "test_golden.py"),
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hands whole files to the processes, as `--dist=loadfile` does, and some files together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class TogetherScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            name = file.rpartition("/")[2]
+            return next((group for group, names in TOGETHER.items() if name in names), file)
+
+    return TogetherScheduling(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

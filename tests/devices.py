@@ -94,9 +94,6 @@ def evenly(place: Path) -> None:
     carry_out(place / "cut", DEVICES, ("online", 20))
     carry_out(place / "cut", DEVICES, resume=True)
     check_same(place / "spread", place / "cut")
-    carry_out(place / "fewer", DEVICES, ("pretrain", 20))
-    carry_out(place / "fewer", 2, resume=True)
-    check_close(place / "one", place / "fewer")
 
 
 def unevenly(place: Path) -> None:
@@ -117,14 +114,13 @@ def unevenly(place: Path) -> None:
         check_close(place / "one", place / name)
 
 
-def main(place: Path) -> None:
+def main(place: Path, how: str) -> None:
     """Compares, and prints what was seen."""
     envs.REGISTRY["line"] = Line
     assert jax.local_device_count() == DEVICES
-    evenly(place / "even")
-    unevenly(place / "uneven")
+    {"evenly": evenly, "unevenly": unevenly}[how](place)
     print("all as on one device")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

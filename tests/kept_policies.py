@@ -1,6 +1,9 @@
 """A run of two seeds on the probe `line` with its checkpoints, as training leaves them, without training."""
 
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +21,18 @@ SMALL = {**PRESETS["smoke"], **WIDTHS, "env": "line", "num_seeds": 2, "seed": 4}
 CONFIG: Config = replace_flat(Config(), SMALL)
 
 
+KEPT = TemporaryDirectory(prefix="wsrl_mjx_test_policies")
+
+
 def write(path: Path) -> Path:
-    """Writes a finished pretraining, and checkpoints of the run's last two intervals."""
+    """Leaves a finished pretraining, and checkpoints of the run's last two intervals."""
+    return shutil.copytree(written(), path)
+
+
+@cache
+def written() -> Path:
+    """Returns the one folder that is written, which nobody changes."""
+    path = Path(KEPT.name) / "run"
     RunFolder.create(path, flat_fields(CONFIG)).close()
     recipe = build.make(CONFIG, probe(Line))
     begun = jax.jit(recipe.begin_all)(jax.random.split(jax.random.key(0), 2))

@@ -67,6 +67,7 @@ def test_what_is_seen_next_is_for_the_next_direction() -> None:
     np.testing.assert_allclose(after.obs, see_towards(plain, after.context[1])[0], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_torques_act_by_the_names_that_are_seen() -> None:
     state, action, after = stepped()
     plain = jnp.concatenate([state.physics.qpos[2:], state.physics.qvel])
@@ -93,6 +94,7 @@ def test_an_ant_on_its_back_ends() -> None:
     assert after.reward == pytest.approx(min(velocity, 1.5))  # its speed, and nothing for its health
 
 
+@pytest.mark.thorough
 def test_facing_is_rewarded_where_a_side_of_the_body_faces_along_the_direction() -> None:
     """The same four times around, and most where the body is not turned out of the direction."""
     rewarded = jax.jit(envs.make("ant-direction", facing_weight=0.5, **SHORT).step)

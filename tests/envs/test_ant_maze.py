@@ -59,7 +59,7 @@ def test_the_observation_is_place_then_plain_ants_then_goal() -> None:
     np.testing.assert_allclose(there - here, np.eye(31)[0] * 4.0)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_away_from_the_walls_it_walks_as_plain_ant_does() -> None:
     task = task_of("antmaze-large", substeps=5, torque=150.0)  # Gymnasium's control step and motors
     plain = envs.make("ant", healthy_z_range=(-9.0, 9.0)).task
@@ -75,12 +75,12 @@ def test_away_from_the_walls_it_walks_as_plain_ant_does() -> None:
 
 @pytest.mark.slow
 def test_walls_hold_against_random_actions_and_a_steady_push_of_its_weight() -> None:
-    """64 ants, 500 steps of 0.1 s, pushed by 0 to 1 times their weight along axes and diagonals."""
-    count, steps = 64, 500
+    """32 ants, 300 steps of 0.1 s, pushed by 0 to 1 times their weight along axes and diagonals."""
+    count, steps = 32, 300
     task = task_of("antmaze-medium", starts="diverse")
     simulation, maze = task.simulation, task.layout
     angles = jnp.arange(count) * (jnp.pi / 4)
-    share = (jnp.arange(count) // 8) / 7.0
+    share = (jnp.arange(count) // 8) / 3.0
     pushes = (share * GRAVITY * simulation.dt / task.substeps)[:, None] * jnp.stack(
         [jnp.cos(angles), jnp.sin(angles)], axis=-1
     )
@@ -98,7 +98,7 @@ def test_walls_hold_against_random_actions_and_a_steady_push_of_its_weight() -> 
         physics = jax.vmap(advance)(physics, actions, pushes)
         return physics, physics.qpos[:, :3]
 
-    start = jax.vmap(task.reset)(jax.random.split(jax.random.key(0), count)).physics
+    start = jax.jit(jax.vmap(task.reset))(jax.random.split(jax.random.key(0), count)).physics
     run = jax.jit(lambda physics, key: jax.lax.scan(step, physics, jax.random.split(key, steps)))
     places = np.asarray(run(start, jax.random.key(1))[1])
     assert np.isfinite(places).all()

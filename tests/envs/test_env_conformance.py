@@ -1,9 +1,11 @@
 """Every registered environment keeps the contract of `envs.base`; a new registry line is tested by this file.
 
-Each environment is compiled once: one scan over vmapped steps serves all the tests. A maze
-body goes through all of them on its smallest map, and on the other maps in the slow tests.
+Each environment is compiled once: one scan over vmapped steps serves all the tests. One of a kind is in the
+default suite and the others in the slow one. A maze's body goes through all tests on its smallest map; on the
+larger ones CI sees where it starts and what types it returns, and the rest is thorough.
 """
 
+from collections.abc import Iterator
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -16,12 +18,10 @@ import pytest
 import envs
 
 NAMES = [*envs.REGISTRY, "brax:inverted_pendulum"]
-SLOW = [
-    *(name for name in NAMES if "maze-" in name and not name.endswith("-umaze")),
-    "franka-peg-insertion",  # it takes a minute to compile
-]
-FALLS_AT_RANDOM = {"ant", "ant-direction", "hopper", "walker2d", "brax:inverted_pendulum"}
-COUNT = 8
+LARGER_MAPS = [name for name in NAMES if "maze-" in name and not name.endswith("-umaze")]
+QUICK = {"ant", "hopper", "peg-insertion", "pointmaze-umaze"}
+FALLS_AT_RANDOM = {"ant", "hopper", "walker2d", "brax:inverted_pendulum"}
+COUNT = 4
 LIMIT = 20
 STEPS = 50  # three starts in each environment, and a little of the third episode
 NO_LIMIT = -10_000  # a step counter so far below zero that the time limit stays out of reach
@@ -38,8 +38,8 @@ def compiled(name: str) -> SimpleNamespace:
 
         return jax.lax.scan(step, states, actions)
 
-    # Without LLVM's optimisations compiling takes half as long; the ants' steps would lose more than that.
-    options: Any = None if "ant" in name else {"xla_backend_optimization_level": 0}
+    # Without LLVM's optimisations compiling takes half as long; a step that simulates ten would lose more.
+    options: Any = None if name.startswith(("ant-", "antmaze-")) else {"xla_backend_optimization_level": 0}
     reset = jax.jit(jax.vmap(env.reset), compiler_options=options)
     return SimpleNamespace(env=env, reset=reset, roll=jax.jit(roll, compiler_options=options))
 
@@ -58,16 +58,23 @@ def play(name: str, seed: int = 0, edit: Any = None, scale: float = 1.0) -> Simp
     return SimpleNamespace(start=states, actions=actions, last=last, seen=jax.tree.map(np.asarray, seen))
 
 
-@pytest.fixture(
-    scope="module", params=[pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in NAMES]
-)
+def params() -> Iterator[Any]:
+    """Gives every name with the suite that it belongs to."""
+    for name in NAMES:
+        suite = pytest.mark.thorough if name in LARGER_MAPS else pytest.mark.slow
+        yield pytest.param(name, marks=() if name in QUICK else suite)
+
+
+@pytest.fixture(scope="module", params=params())
 def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.mark.parametrize("name", [name for name in SLOW if "maze-" in name])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LARGER_MAPS)
 def test_every_map_of_a_maze_begins_in_places_of_its_own(name: str) -> None:
     env = envs.make(name)
+    check_types(env)
     state = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), COUNT))
     assert env.name == name and state.obs.shape == (COUNT, env.obs_size)
     assert len(np.unique(state.obs, axis=0)) == COUNT
@@ -77,9 +84,11 @@ def test_every_map_of_a_maze_begins_in_places_of_its_own(name: str) -> None:
     np.testing.assert_allclose(state.obs[:, -2:], np.tile(goal, (COUNT, 1)))
 
 
-@pytest.mark.parametrize("name", NAMES)
 def test_reset_and_step_return_the_same_types(name: str) -> None:
-    env = compiled(name).env
+    check_types(compiled(name).env)
+
+
+def check_types(env: Any) -> None:
     first = jax.eval_shape(env.reset, jax.random.key(0))
     action = jax.ShapeDtypeStruct((env.action_size,), jnp.float32)
     second = jax.eval_shape(env.step, first, action)

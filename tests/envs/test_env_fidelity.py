@@ -142,10 +142,10 @@ def test_the_reward_is_what_the_true_step_earns(name: str) -> None:
 
 
 # RK4 takes 20 seconds to compile, so the hopper alone stands for it where not all tests are run.
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.slow if n in ("ant", "walker2d") else ()) for n in GYMNASIUM],
-)
+RK4 = {"hopper": pytest.mark.slow, "ant": pytest.mark.thorough, "walker2d": pytest.mark.thorough}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=RK4.get(n, ())) for n in GYMNASIUM])
 def test_gymnasiums_options_give_gymnasiums_observation_reward_and_termination(name: str) -> None:
     # Gymnasium's HalfCheetah takes Euler already: only the solver budget differs, and ours converges.
     theirs = {"integrator": "rk4", "iterations": 100, "ls_iterations": 50}

@@ -10,7 +10,7 @@ import pytest
 LINE = Path(__file__).resolve().parents[1] / "line.py"
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_killed_runs_and_flipped_bits_keep_every_promise(tmp_path: Path) -> None:
     told = subprocess.run(
         [sys.executable, str(LINE), "torture", "--kills", "1", "--flips", "4", "--no-signals", "--no-disk"],

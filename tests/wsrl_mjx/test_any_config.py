@@ -88,7 +88,7 @@ def refusal(check: Callable[[Config], None], config: Config) -> str:
     return ""
 
 
-@settings(ANY, max_examples=500)
+@settings(ANY, max_examples=300)
 @given(CHANGES)
 def test_a_config_is_refused_by_name_or_comes_back_from_json(changes: dict[str, Any]) -> None:
     config = replace_flat(SMALL, changes)
@@ -113,7 +113,7 @@ def test_what_is_not_refused_can_be_traced(changes: dict[str, Any]) -> None:
     check_traced(changes)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @settings(ANY, max_examples=12)
 @given(CHANGES)
 def test_what_is_not_refused_can_be_traced_of_many(changes: dict[str, Any]) -> None:

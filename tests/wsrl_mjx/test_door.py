@@ -205,8 +205,6 @@ def test_the_warmup_moves_nothing_and_the_data_is_not_there() -> None:
     assert not np.isin(np.asarray(rows.obs), data().rows["obs"]).any()
     one_update = [(a != b).any() for a, b in zip(numbers(kept), numbers(result.state.agent), strict=True)]
     assert any(one_update)
-    waiting = wsrl.finetune(SAC, LINE, start(), steps=21, warmup_steps=20, batch_size=4, eval_every=0)
-    assert waiting.reports[0].phase == "fine-tuning"
 
 
 def test_methods_from_scratch_and_with_data() -> None:
@@ -215,12 +213,14 @@ def test_methods_from_scratch_and_with_data() -> None:
     rlpd = wsrl.finetune(
         SAC, LINE, fresh, steps=24, warmup_steps=0, batch_size=4, retain=(data(), 0.5), eval_every=0
     )
-    assert np.isfinite(rlpd.reports[-1].metrics["critic/loss"]).all()
+    (report,) = rlpd.reports  # the steps before the first update are no phase of their own in it
+    assert report.phase == "fine-tuning" and np.isfinite(report.metrics["critic/loss"]).all()
     goes_on = wsrl.finetune(CALQL, LINE, start(), steps=24, warmup_steps=0, batch_size=4, eval_every=0)
     assert np.isfinite(goes_on.reports[-1].metrics["cql/gap"]).all()
     assert goes_on.state.buffer.data.mc_return.shape == (2, 24)
 
 
+@pytest.mark.slow
 def test_seeds_over_two_devices_are_those_of_one() -> None:
     """Three seeds are on two devices with a place left over, of which nothing is seen."""
 
@@ -242,7 +242,7 @@ def test_seeds_over_two_devices_are_those_of_one() -> None:
     assert numbers(two.policy(2)(jnp.zeros(1)))[0].shape == (1,)
 
 
-@pytest.mark.parametrize("how", [{"report_every": 10}, {"report_every": 40}, {"eval_every": 10}])
+@pytest.mark.parametrize("how", [{"report_every": 10}, {"eval_every": 10}])
 def test_the_worlds_step_is_traced_once(how: dict[str, int]) -> None:
     """However many chunks there are; and evaluation has the training's trace."""
     CountsTraces.traces = 0
@@ -336,10 +336,10 @@ def test_it_gives_the_numbers_of_a_run(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     example = runpy.run_path(str(ROOT / "docs" / "examples" / "own_task.py"))
-    result = example["main"](steps=600)
-    assert result.num_seeds == 3 and 600 in result.returns
+    result = example["main"](steps=300)
+    assert result.num_seeds == 3 and 300 in result.returns
     said = capsys.readouterr().out
-    assert "fine-tuning 600/600" in said and "it accelerates by" in said
+    assert "fine-tuning 300/300" in said and "it accelerates by" in said
 
 
 @pytest.mark.slow
@@ -347,8 +347,8 @@ def test_the_readmes_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
     (snippet,) = [block for block in blocks if "wsrl.finetune" in block]
     smaller = {
-        "100_000": "2_000", "jax.random.key(0), 5": "jax.random.key(0), 2", "steps=10_000": "steps=10",
-        "5_000": "1_030", "20_000": "1_040",
+        "pointmaze-medium": "pointmaze-umaze", "100_000": "2_000", "steps=10_000": "steps=4",
+        "jax.random.key(0), 5": "jax.random.key(0), 2", "5_000": "1_030", "20_000": "1_034",
     }  # fmt: skip
     for number, small in smaller.items():
         assert number in snippet, number
@@ -356,4 +356,4 @@ def test_the_readmes_snippet_runs(capsys: pytest.CaptureFixture[str]) -> None:
     names: dict[str, Any] = {}
     exec(snippet, names)
     assert names["result"].num_seeds == 2 and names["act"](jnp.zeros(names["env"].obs_size)).shape == (2,)
-    assert "fine-tuning 1,040/1,040  return" in capsys.readouterr().out
+    assert "fine-tuning 1,034/1,034  return" in capsys.readouterr().out

@@ -45,7 +45,7 @@ def test_an_insertion_is_judged_from_both_groups_of_starts(
     assert matplotlib.image.imread(tmp_path / "run" / "starts.png").std() > 0.1
 
 
-@pytest.mark.parametrize("name", ["demos-20", "demos-100"])
+@pytest.mark.parametrize("name", ["demos-20", pytest.param("demos-100", marks=pytest.mark.thorough)])
 def test_demonstrations_are_so_many_successes_and_nothing_else(name: str, tmp_path: Path) -> None:
     env = envs.make("peg-insertion")
     data = named_datasets.resolve(DataConfig(dataset=name), env, tmp_path)

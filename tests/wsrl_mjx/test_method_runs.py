@@ -48,7 +48,17 @@ def settings_of(arm: str) -> Any:
     return settings(num_seeds=1, **changes)
 
 
-@pytest.mark.parametrize("arm", ARMS)
+# What the loop has of its own: no data, data that stays, a warmup of data, returns-to-go. Others are slow.
+QUICK = {"wsrl", "rlpd", "calql with retention, warmup of data"}
+# What these have is in another one, or in the algorithms' own tests.
+REPEATED = {"calql", "cql", "sac", "serl", "so2", "wsrl from bc", "wsrl, fresh parts"}
+
+
+def suite(arm: str) -> Any:
+    return () if arm in QUICK else pytest.mark.thorough if arm in REPEATED else pytest.mark.slow
+
+
+@pytest.mark.parametrize("arm", [pytest.param(arm, marks=suite(arm)) for arm in ARMS])
 def test_it_ends_and_a_resumed_run_is_the_straight_one(arm: str, tmp_path: Path) -> None:
     config = settings_of(arm)
     cache = tmp_path / "cache"

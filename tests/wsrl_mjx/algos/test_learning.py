@@ -90,6 +90,8 @@ def modes(sac: SAC, agent: SACState, obs: float) -> jax.Array:
 # -- online -----------------------------------------------------------------------------------------------
 
 
+# These two say where an error is; that there is one, the two behind them say as well.
+@pytest.mark.thorough
 def test_a_constant_reward_is_its_own_value() -> None:
     agent, _, metrics = learn_online(ConstantReward, 200)
     for action in (-0.9, 0.0, 0.9):
@@ -98,6 +100,7 @@ def test_a_constant_reward_is_its_own_value() -> None:
     np.testing.assert_allclose(tiny.mean(metrics["train/episode_length"]), 1.0)
 
 
+@pytest.mark.thorough
 def test_the_value_follows_the_observation() -> None:
     agent, _, _ = learn_online(RewardFromObs, 200)
     np.testing.assert_allclose(values(FAST, agent, 1.0, 0.0), 1.0, atol=0.1)
@@ -172,8 +175,7 @@ def test_cloning_learns_the_datas_actions_and_no_values() -> None:
 
 def test_so2_learns_values_and_the_action_that_is_best_under_its_noise() -> None:
     so2 = SO2(FAST, noise=hyper(0.1), noise_limit=hyper(0.2))
-    agent, _, _ = learn_online(TwoSteps, 300, so2)
-    np.testing.assert_allclose(values(FAST, agent, 1.0, 0.0), 1.0, atol=0.1)
     agent, _, _ = learn_online(RewardFromAction, 600, so2)
     for obs in (-1.0, 1.0):
         np.testing.assert_allclose(modes(FAST, agent, obs), 0.5 * obs, atol=0.15)
+        np.testing.assert_allclose(values(FAST, agent, obs, 0.5 * obs), 0.0, atol=0.1)

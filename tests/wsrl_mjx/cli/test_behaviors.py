@@ -14,8 +14,8 @@ from wsrl_mjx.runs import behavior_shipping
 
 pytestmark = pytest.mark.usefixtures("workplace")
 TRAIN = [
-    "--env", "line", "--steps", "80", "--num-envs", "4", "--eval-every", "40", "--eval-episodes", "2",
-    "--hidden", "4", "--batch-size", "4", "--capacity", "80", "--cache-dir", "cache",
+    "--env", "line", "--steps", "64", "--num-envs", "4", "--eval-every", "32", "--eval-episodes", "2",
+    "--hidden", "8", "--batch-size", "4", "--capacity", "200", "--cache-dir", "cache",
 ]  # fmt: skip
 
 
@@ -38,28 +38,28 @@ def refused(command: ModuleType, arguments: list[str], capsys: pytest.CaptureFix
 
 
 def test_a_behavior_is_trained_and_shipped(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    train_behavior.main([*TRAIN, "--run-dir", "cut", "--stop-at", "40"])
+    train_behavior.main([*TRAIN, "--run-dir", "cut", "--stop-at", "32"])
     train_behavior.main([*TRAIN, "--run-dir", "cut", "--save-replay"])
     said = capsys.readouterr().out.splitlines()
-    assert [json.loads(line)["steps"] for line in said if line.startswith("{")] == [40, 80]
-    assert "continuing at 40 steps" in said
+    assert [json.loads(line)["steps"] for line in said if line.startswith("{")] == [32, 64]
+    assert "continuing at 32 steps" in said
     replay = dataset.load(Path("cache/datasets/line-medium-replay"), probe(Line))
-    assert replay.size == 80 and replay.card["policies"][0]["transitions"] == 80
+    assert replay.size == 64 and replay.card["policies"][0]["transitions"] == 64
     follows = np.isclose(replay.rows["next_obs"][:-1], replay.rows["obs"][1:], atol=1e-6).all(axis=1)
     ended = np.maximum(replay.rows["terminated"], replay.rows["truncated"]) == 1
-    # Four environments, 20 steps each. Rows follow from each other but where an episode or a stream ends.
-    assert ended[[19, 39, 59, 79]].all() and not follows[[19, 39, 59]].any()
+    # Four environments, 16 steps each. Rows follow from each other but where an episode or a stream ends.
+    assert ended[[15, 31, 47, 63]].all() and not follows[[15, 31, 47]].any()
     assert (ended[:-1] | follows).all()
 
-    ship_behavior.main(["--run-dir", "cut", "--level", "expert", "--step", "80", "--episodes", "3"])
+    ship_behavior.main(["--run-dir", "cut", "--level", "expert", "--step", "64", "--episodes", "3"])
     card = json.loads(capsys.readouterr().out)
-    assert card["made_by"][0].startswith("python scripts/train_behavior.py --env line --steps 80 ")
+    assert card["made_by"][0].startswith("python scripts/train_behavior.py --env line --steps 64 ")
     shipped = behaviors.load(package / "behaviors" / "line", "expert")
     assert shipped.card["return_mean"] == card["return_mean"] and shipped.card["env"] == "line"
     entry = json.loads((package / "references.json").read_text())["line"]
     assert entry["expert"] == card["deterministic"]["return_mean"] and entry["random"] == -1.0
     said = refused(ship_behavior, ["--run-dir", "cut", "--level", "best", "--step", "41"], capsys)
-    assert "behavior '00000041' is not in snapshots; choose one of ['00000040', '00000080']" in said
+    assert "behavior '00000041' is not in snapshots; choose one of ['00000032', '00000064']" in said
 
 
 def test_a_package_that_cannot_be_written_is_said_before_anything_is_scored(

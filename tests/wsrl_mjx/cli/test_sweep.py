@@ -6,11 +6,15 @@ from pathlib import Path
 
 import finished_runs
 import pytest
+from probe_envs import Line
 
+import envs
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.cli import start, sweep, train
-from wsrl_mjx.experiments import hosts, sweep_folder
+from wsrl_mjx.experiments import hosts, jobs, sweep_folder
+from wsrl_mjx.runs import run
 from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run_folder import read_metrics
 
 TINY = [
@@ -24,18 +28,24 @@ TINY = [
 GRID = ["--num-seeds", "2", "--sweep", "actor_lr=1e-3,3e-3", "--sweep", "warmup_steps=16,24"]
 
 
+PROGRAMS = Programs()
+
+
+def be_in(place: Path, patch: pytest.MonkeyPatch) -> None:
+    """Works in a folder with a cache of its own; all commands find what those before have compiled."""
+    patch.setitem(envs.REGISTRY, "line", Line)
+    patch.setenv("WSRL_MJX_CACHE", str(place / "cache"))
+    patch.chdir(place)
+    for module in (jobs, run):
+        patch.setattr(module, "Programs", lambda: PROGRAMS)
+
+
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished sweep, and two runs of which it should hold the numbers."""
     place = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
-        from probe_envs import Line
-
-        import envs
-
-        patch.setitem(envs.REGISTRY, "line", Line)
-        patch.setenv("WSRL_MJX_CACHE", str(place / "cache"))
-        patch.chdir(place)
+        be_in(place, patch)
         sweep.main([*TINY, *GRID, "--run-dir", "grid"])
         alone = [*TINY, "--warmup-steps", "24", "--actor-lr", "3e-3", "--seed", "1", "--run-dir", "alone"]
         train.main(alone)
@@ -89,10 +99,9 @@ def test_the_table_has_every_member_and_every_point(swept: Path) -> None:
 
 
 def test_what_was_cut_off_goes_on_and_what_is_finished_stays(
-    swept: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    swept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(swept / "cache"))
-    monkeypatch.chdir(swept)
+    be_in(swept, monkeypatch)
     first, second = parts(swept)
     before = [read_metrics(part) for part in (first, second)]
     untouched = (first / "metrics.csv").stat().st_mtime_ns
@@ -105,18 +114,13 @@ def test_what_was_cut_off_goes_on_and_what_is_finished_stays(
 
 
 def test_groups_and_shares_make_the_same_members(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from probe_envs import Line
-
-    import envs
-
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(swept / "cache"))
-    monkeypatch.chdir(swept)
+    be_in(swept, monkeypatch)
     grid = [*TINY, "--num-seeds", "2", "--sweep", "actor_lr=1e-3,3e-3", "--warmup-steps", "24"]
-    sweep.main([*grid, "--run-dir", "grouped", "--members-at-once", "2", "--share", "0/2"])
+    # Each for itself, through the program that the run alone had compiled.
+    sweep.main([*grid, "--run-dir", "grouped", "--members-at-once", "1", "--share", "0/2"])
     assert not list((swept / "grouped").glob("*/summary.json"))
     sweep.main(["--run-dir", "grouped", "--resume", "--share", "1/2"])
-    assert len(list((swept / "grouped").glob("*/summary.json"))) == 1
+    assert len(list((swept / "grouped").glob("*/summary.json"))) == 2
     sweep.main(["--run-dir", "grouped", "--resume", "--share", "2/2"])
     together = {(*row[:4], row.point): row.value for row in read_metrics(parts(swept)[1])}
     split: list[Row] = [r for p in (swept / "grouped").glob("*/metrics.csv") for r in read_metrics(p.parent)]
@@ -130,13 +134,7 @@ def test_groups_and_shares_make_the_same_members(swept: Path, monkeypatch: pytes
 
 
 def test_hosts_share_the_members_out(swept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from probe_envs import Line
-
-    import envs
-
-    monkeypatch.setitem(envs.REGISTRY, "line", Line)
-    monkeypatch.setenv("WSRL_MJX_CACHE", str(swept / "cache"))
-    monkeypatch.chdir(swept)
+    be_in(swept, monkeypatch)
     typed = [*TINY, "--num-seeds", "2", "--warmup-steps", "24", "--run-dir", "hosts", "--distributed"]
     typed += ["--actor-lr", "3e-3"]
     # Both are checked before the first makes the folder: they meet in between.

@@ -116,6 +116,7 @@ def test_random_actions_are_uniform() -> None:
 # -- a chosen share of successes --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_share_of_successes_is_taken_from_the_same_rollouts(tmp_path: Path) -> None:
     env = envs.make_from_text("pointmaze-umaze", ("time_limit=40", "goal_radius=2"))
     whole_of = DataConfig(dataset="diverse", dataset_size=2000, collect_envs=10)

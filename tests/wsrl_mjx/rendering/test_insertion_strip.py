@@ -84,6 +84,7 @@ def test_a_video_of_an_insertion_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert "a peg insertion is drawn as a strip, .png, .pdf, .svg" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_strip_is_written(tmp_path: Path) -> None:
     render.main(["--behavior", "peg-insertion", "random", "--out", str(tmp_path / "peg.png")])
     assert (tmp_path / "peg.png").read_bytes().startswith(b"\x89PNG")

@@ -109,6 +109,7 @@ def test_without_a_pretraining_there_is_no_switch() -> None:
     assert [row[0] for row in rows] == ["warmup", "fine-tuning"]
 
 
+@pytest.mark.slow
 def test_what_stays_is_what_the_compiled_program_takes_and_group_by_group_it_works_with_less(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,19 @@ from wsrl_mjx.runs.setup import RunOptions
 def probe_env(monkeypatch: pytest.MonkeyPatch) -> None:
     """One environment object for all runs, because programs are compiled for it."""
     monkeypatch.setattr(envs, "make_from_text", lambda name, options: {"line": LINE}[name])
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture
+def tmp_path(place: Path) -> Iterator[Path]:
+    """One path for all tests, empty at the start: programs are compiled for a dataset's path too."""
+    yield place
+    for entry in place.iterdir():
+        entry.unlink() if entry.is_symlink() or entry.is_file() else shutil.rmtree(entry)
 
 
 @pytest.fixture

@@ -240,6 +240,7 @@ def keep_saving(path: Path) -> None:
         opened.reach(step)
 
 
+@pytest.mark.slow
 def test_a_process_killed_during_a_save_leaves_the_checkpoint_before(tmp_path: Path) -> None:
     """scripts/torture.py does this to real runs."""
     here, rng, reached = Path(__file__), random.Random(0), 0

@@ -221,7 +221,7 @@ MORE_CUT_RUNS = [(1, *SIGNAL), (2, *POWER_CUT), (4, *POWER_CUT), (4, *SIGNAL)]
 
 @pytest.mark.parametrize(
     ("num_seeds", "how", "end"),
-    [*CUT_RUNS, *(pytest.param(*run, marks=pytest.mark.slow) for run in MORE_CUT_RUNS)],
+    [*CUT_RUNS, *(pytest.param(*run, marks=pytest.mark.thorough) for run in MORE_CUT_RUNS)],
 )
 def test_a_run_that_is_cut_everywhere_is_the_straight_one_bit_for_bit(
     runs: Any, tmp_path: Path, num_seeds: int, how: Callable[[], None], end: type[Exception]
@@ -264,7 +264,7 @@ def disturbed(run: Watched, phase: str, step: int, how: Callable[[], None]) -> N
 
 IN_EVALUATIONS = [
     ("online", 20),
-    *(pytest.param(*at, marks=pytest.mark.slow) for at in [("pretrain", 20), ("online", ONLINE)]),
+    *(pytest.param(*at, marks=pytest.mark.thorough) for at in [("pretrain", 20), ("online", ONLINE)]),
 ]
 
 

@@ -19,8 +19,9 @@ SAC = tiny.sac(action_size=1)
 KEY = jax.random.key(0)
 
 
-def agent(sac: Any = SAC, obs_size: int = 1) -> Any:
-    return sac.init(jax.random.key(3), jnp.zeros(obs_size), jnp.zeros(1))
+@jax.jit
+def agent(sac: Any = SAC) -> Any:
+    return sac.init(jax.random.key(3), jnp.zeros(1), jnp.zeros(1))
 
 
 # -- true values ------------------------------------------------------------------------------------------
@@ -29,7 +30,8 @@ def agent(sac: Any = SAC, obs_size: int = 1) -> Any:
 def true_value(task: Any, obs: list[float], steps: int, sac: Any = SAC, **options: int) -> dict[str, float]:
     env, shared = probe(task, **options), tiny.online_shared()
     states = jnp.asarray(obs)[:, None]
-    found = diagnostics.true_value(env, sac, agent(sac), states, shared.reward_transform, steps, KEY)
+    measure = jax.jit(lambda *of: diagnostics.true_value(env, *of, shared.reward_transform, steps, KEY))
+    found = measure(sac, agent(sac), states)
     return {name: float(value) for name, value in found.items()}
 
 

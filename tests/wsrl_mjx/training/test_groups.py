@@ -83,6 +83,7 @@ def test_groups_give_the_numbers_of_all_at_once(grouped: Any) -> None:
     np.testing.assert_array_equal(jax.random.key_data(state.key), jax.random.key_data(at_once.key))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("full_compilation")
 def test_in_groups_the_warmup_stays_a_branch_and_the_state_is_donated(grouped: Any) -> None:
     state = tiny.online_state(PHASE, SEEDS)

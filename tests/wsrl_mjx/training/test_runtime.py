@@ -108,7 +108,7 @@ def test_a_world_can_ask_for_options_of_its_own(monkeypatch: pytest.MonkeyPatch)
 # -- options that decide numbers --------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_run_has_the_same_bits_where_jax_is_set_to_64(tmp_path: Path) -> None:
     """It computes in float32 all the same, and says so."""
 

@@ -102,16 +102,22 @@ def test_shapes_are_those_of_what_is_spread() -> None:
     assert (shape.shape, shape.dtype, shape.sharding) == (spread.shape, spread.dtype, spread.sharding)
 
 
-@pytest.mark.slow
-def test_four_devices_give_the_numbers_of_one(tmp_path: Path) -> None:
-    """Two grid points of two seeds, and three seeds: spread, cut off, gone on with on another number."""
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("evenly", marks=pytest.mark.slow),
+        pytest.param("unevenly", marks=pytest.mark.thorough),  # as in test_door, and gone on with on others
+    ],
+)
+def test_several_devices_give_the_numbers_of_one(how: str, tmp_path: Path) -> None:
+    """Two grid points of two seeds, or three seeds: spread, cut off and gone on with."""
     environment = os.environ | {
         "JAX_NUM_CPU_DEVICES": "4",
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}",
     }
     done = subprocess.run(
-        [sys.executable, str(TESTS / "devices.py"), str(tmp_path)],
+        [sys.executable, str(TESTS / "devices.py"), str(tmp_path), how],
         env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
