@@ -102,8 +102,10 @@ def make_offline(config: Config, env: Environment) -> Algorithm:
 
 def make_online(config: Config, env: Environment) -> Algorithm:
     """Returns the algorithm that fine-tunes. One that pretrains too keeps its own targets."""
-    name = config.online.online_algo
-    return _over(make_sac(config, env, config.backup_actions_of(name)), name, config, "online")
+    name, cloning = config.online.online_algo, config.online.online_cloning_weight
+    sac = make_sac(config, env, config.backup_actions_of(name))
+    sac = sac.replace(cloning_weight=hyper(cloning)) if cloning > 0.0 else sac
+    return _over(sac, name, config, "online")
 
 
 def _over(sac: SAC, name: str, config: Config, phase: PhaseName) -> Algorithm:

@@ -74,6 +74,8 @@ def _of_pretraining(config: Config) -> Iterator[tuple[str, str]]:
 
 def _of_algorithms(config: Config) -> Iterator[tuple[str, str]]:
     running = _running(config)
+    if config.online.online_algo not in HAS_TEMPERATURE:  # those whose actors climb the critics
+        yield "online_cloning_weight", f"{config.online.online_algo} has an actor's loss of its own"
     read = {type(config.algorithms.of(name)) for name in running}
     for own in config.algorithms.each():
         users = [name for name, kind in ALGORITHMS.items() if kind.settings is type(own)]

@@ -95,6 +95,8 @@ class OnlineConfig:
     """Go on with the pretraining's Adam moments."""
     keep_temperature: bool = True
     """Go on with the pretraining's temperature, not with init_temperature."""
+    online_cloning_weight: float = 0.0
+    """Share of cloning the replay's actions in the fine-tuning actor's loss; 0 is the paper's WSRL."""
     guide_steps: float = 0.0
     """Mean steps of an episode in which the pretrained policy acts first (JSRL); 0 for none."""
 

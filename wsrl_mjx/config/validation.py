@@ -69,8 +69,13 @@ def _check_rates(config: Config) -> None:
             raise ValueError(f"{name} must be in [0, 1), got {value}")
         if isinstance(value, float) and name != "utd" and not abs(value) <= FLOAT32_MAX:
             raise ValueError(f"{name} must be finite, and below 3.4e38, got {value}")
-    if not 0.0 <= config.offline.cloning_weight <= 1.0:
-        raise ValueError(f"cloning_weight must be in [0, 1], got {config.offline.cloning_weight}")
+    shares = {
+        "cloning_weight": config.offline.cloning_weight,
+        "online_cloning_weight": config.online.online_cloning_weight,
+    }
+    for name, value in shares.items():
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"{name} must be in [0, 1], got {value}")
     if config.evaluation.true_value_states and config.agent.discount >= 1.0:
         raise ValueError("true_value_states needs a discount below 1, got 1.0: its sums would not end")
     share = config.data.success_share

@@ -88,6 +88,7 @@ def collect(
         carry, rows = program(carry, jax.random.fold_in(key_run, index))
         parts.append(jax.device_get(rows))
         on_chunk(min(size, (index + 1) * chunk_steps * num_envs))
+    envs.close(carry[0])
     return in_trajectory_order(parts, steps, size)
 
 

@@ -41,6 +41,12 @@ class SpreadEnvs:
             of_device, mesh=self._mesh, in_specs=(ENVS, ENVS), out_specs=ENVS, check_vma=False
         )(state, action)
 
+    def close(self, state: EnvState) -> None:
+        """Lets go of environments [N] on the host; others hold nothing."""
+        env: Any = self._env
+        if getattr(env, "on_host", False):
+            jax.vmap(env.release)(state, state.reward)
+
     def _in_groups(self, state: EnvState, action: jax.Array, groups: int) -> EnvState:
         apart = lambda leaf: leaf.reshape(groups, -1, *leaf.shape[1:])
         together = lambda leaf: leaf.reshape(-1, *leaf.shape[2:])

@@ -25,6 +25,7 @@ SMALL: dict[str, Any] = {
 # One other value of every setting that algorithms and phases read, by name.
 OTHERS: dict[str, Any] = {
     "offline_batch_size": 8, "offline_actor_lr": 0.5, "cloning_weight": 0.5, "backup_actions": 3,
+    "online_cloning_weight": 0.5,
     "temperature_lr": 0.5, "target_entropy": -0.5, "actor_q": "mean",
     "target_subset": 1, "discount": 0.5, "target_rate": 0.5, "actor_lr": 0.5, "critic_lr": 0.5,
     "cql_alpha": 0.5, "cql_learn_alpha": True, "cql_alpha_lr": 0.5, "cql_target_gap": 0.5, "cql_actions": 3,

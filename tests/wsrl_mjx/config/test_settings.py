@@ -80,6 +80,7 @@ def test_the_paper_preset_is_the_paper() -> None:
         ({"cql_alpha": 0.0}, "cql_alpha must be positive, got 0.0"),
         ({"cloning_weight": 1.5}, r"cloning_weight must be in \[0, 1\], got 1.5"),
         ({"cloning_weight": -0.1}, r"cloning_weight must be in \[0, 1\], got -0.1"),
+        ({"online_cloning_weight": 2.0}, r"online_cloning_weight must be in \[0, 1\], got 2.0"),
         ({"reward_scale": 0.0}, "reward_scale must not be 0"),
         ({"reward_scale": float("nan")}, "reward_scale must be finite, and below 3.4e38, got nan"),
         ({"reward_bias": float("inf")}, "reward_bias must be finite, and below 3.4e38, got inf"),
