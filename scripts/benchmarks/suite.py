@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 
-from benchmarks import hostloop, learning, peers, ring, saving, startup, worlds
+from benchmarks import hostloop, learning, peers, ring, saving, startup, through_gymnasium, worlds
 from benchmarks.timing import matmul_rates
 from wsrl_mjx.analysis.text import counted
 from wsrl_mjx.config.presets import preset_config
@@ -24,6 +24,7 @@ TASKS = (
     "pointmaze-umaze",
     "pointmaze-ultra",
 )
+FOR_GYMNASIUM = ("pointmaze-umaze", "peg-insertion")
 NEED_PEAK = (
     "online",
     "learner",
@@ -55,9 +56,10 @@ class Sizes:
     # A CPU copies a member's buffer once a chunk; in chunks as short as these a large one would count.
     sweep_capacity: int = 100_000
     small_chunk: int = 100  # steps of one timed call at the small preset
+    gymnasium_envs: tuple[int, ...] = (1, 8, 64)
 
 
-TINY = Sizes("smoke", "smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2), 6000, 2)
+TINY = Sizes("smoke", "smoke", (32, 64), 1, 2, 4, (2,), 64, 2, 16, 1, (1, 2), 6000, 2, (1, 2))
 # A call should last about a second: an accelerator needs more steps for that, and has room for more members.
 ACCELERATOR = Sizes(chunk=500, env_batches=(1, 32, 1024), members=(1, 2, 4, 8, 16, 32))
 
@@ -88,6 +90,7 @@ class Suite:
             "cores": self._cores,
             "peers": self._peers,
             "env": lambda: self._env(task),
+            "gymnasium": self._gymnasium,
             "replay": self._replay,
             "compile": self._compile,
         }
@@ -188,6 +191,19 @@ class Suite:
                 f"{taken['control_steps_per_second']:,.0f} control steps/s, "
                 f"{taken['physics_steps_per_second']:,.0f} simulation steps/s"
             )
+        return results
+
+    def _gymnasium(self) -> list[dict[str, Any]]:
+        results = []
+        for task in FOR_GYMNASIUM:
+            for num_envs in self.sizes.gymnasium_envs:
+                taken = through_gymnasium.rates(task, num_envs, self.sizes.env_steps, self.sizes.repeats)
+                results.append(taken | {"task": task})
+                rates = taken["steps_per_second"]
+                self.console.say(
+                    f"{task} through Gymnasium, {num_envs} side by side: {rates['gymnasium']:,.0f} steps/s, "
+                    f"{taken['ratio']:.2f} of the {rates['scan']:,.0f} of a scan"
+                )
         return results
 
     def _replay(self) -> list[dict[str, Any]]:
