@@ -7,10 +7,10 @@ stepped from Python, with Gymnasium and a NumPy buffer; needs the extra `dev`), 
 the laptop preset), checkpoint (what saves cost a run of that preset), pretrain (CQL), released (CQL
 with all critics on all sampled actions), sweep (1, 2, 4, ... seeds in one program), cores (the same at the
 laptop preset, on one device and on all), peers (one seed and eight beside an agent in plain Flax and Optax
-and our own, both stepped from Python; needs the extra `dev`), env (physics of each
-task), gymnasium (worlds through Gymnasium's interface), replay (inserts), compile (a new process up to its first online step). Medians in the steady state; run
-it on an idle machine. `all` gives each part a process of its own and leaves out what the file has already, so
-that after a cut the same command goes on.
+and our own, both stepped from Python; needs the extra `dev`), env (physics of each task), gymnasium (worlds
+through Gymnasium's interface), replay (inserts), compile (a new process up to its first online step). Medians
+in the steady state; run it on an idle machine. `all` gives each part a process of its own and leaves out what
+the file has already, so that after a cut the same command goes on.
 """
 
 import dataclasses

@@ -44,8 +44,8 @@ PAPER_MAZE: dict[str, Any] = {
     "cql_alpha": 1.0,
     "critic_hidden": (256, 256, 256, 256),
 }
-# On a laptop: steps enough for a policy that sometimes arrives. Half of the actor's loss is cloning, before and
-# after the switch: without it the walk is lost at once (docs/results/antmaze.md).
+# On a laptop: steps enough for a policy that sometimes arrives. Half of the actor's loss is cloning, before
+# and after the switch: without it the walk is lost at once (docs/results/antmaze.md).
 ANT_MAZE = Domain(
     ("diverse", "play", "random"),
     {

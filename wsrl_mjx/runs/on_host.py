@@ -6,7 +6,9 @@ import jax
 
 from envs.base import Environment
 from wsrl_mjx.runs.console import Console
-from wsrl_mjx.types import Clock, TrainState
+from wsrl_mjx.runs.resumption import Saved
+from wsrl_mjx.training.recipe import Recipe
+from wsrl_mjx.types import TrainState
 
 if TYPE_CHECKING:
     from wsrl_mjx.runs.setup import Setup
@@ -30,11 +32,11 @@ def check(env: Environment, members: int) -> None:
         )
 
 
-def reopened(setup: "Setup", phase: str, state: TrainState, clock: Clock) -> TrainState:
-    """Returns the state from a checkpoint; environments on the host begin anew, as no checkpoint has them."""
-    if not is_one(setup.env) or phase != "online":
-        return state
-    return jax.jit(type(setup.recipe).reopened_all)(setup.recipe, state, clock.env_steps)
+def reopened(setup: "Setup", saved: Saved) -> TrainState:
+    """Returns the state to go on from; environments on the host begin anew, as no checkpoint has them."""
+    if not is_one(setup.env) or saved.phase != "online":
+        return saved.state
+    return jax.jit(Recipe.reopened_all)(setup.recipe, saved.state, saved.clock.env_steps)
 
 
 def close(env: Environment, console: Console) -> None:

@@ -107,8 +107,8 @@ class Run:
             self._fine_tune(state, clock, step)
         else:
             self.console.say(f"{self.folder.path} is finished: {step:,} online steps are done")
-        reference = self.setup.env.reference
-        report.write(self.folder.path, self.config, reference, asdict(self.record), self.console)
+        reference, record = self.setup.env.reference, asdict(self.record)
+        report.write(self.folder.path, self.config, reference, record, self.console)
         if self.checkpoints.overdue:
             raise OSError(f"{self.folder.path} is finished, and its last checkpoint could not be saved")
 
@@ -127,8 +127,8 @@ class Run:
         if self.config.needs_data:
             self.evaluation.held_out = held_out.load(self.folder.path)
         self.console.say(f"resuming in {saved.phase} at step {saved.step:,}")
-        state = on_host.reopened(setup, saved.phase, saved.state, saved.clock)
-        return saved.phase, saved.step, self.setup.spread(state), placement.copied(saved.clock)
+        state = setup.spread(on_host.reopened(setup, saved))
+        return saved.phase, saved.step, state, placement.copied(saved.clock)
 
     def _pretrain(self, state: TrainState | None, clock: Clock, step: int) -> TrainState:
         """Returns the pretrained state: read from where it was kept, or trained on the dataset."""
@@ -234,8 +234,7 @@ class Run:
 
         if not online or step > self.config.first_update:  # a warmup takes seconds: all of its may wait
             self._settle()
-        began = self.record.clock()
-        since_switch = (state.reference, state.buffer) if online else None
+        began, since_switch = self.record.clock(), (state.reference, state.buffer) if online else None
         self.beside.start(self.evaluation.prepared(phase, step, agent, since_switch), told)
         self.record.spent("evaluation", began)
 
@@ -249,8 +248,7 @@ class Run:
         """Writes the means of one chunk, and the updates that were left out so far."""
         self.record.took(name, done.seconds)
         left_out = np.sum(list(non_finite.by_network(done.state.agent).values()), axis=0)
-        metrics, left_out = self.setup.placement.of_members((done.metrics, left_out))
-        values = metrics | {"learner/skipped": left_out}
+        values = self.setup.placement.of_members(done.metrics | {"learner/skipped": left_out})
         self.beside.after(lambda: self._write(phase, done.step, values))
 
     def _write(self, phase: str, step: int, values: dict[str, np.ndarray]) -> None:
