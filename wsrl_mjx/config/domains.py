@@ -67,6 +67,7 @@ ANT_MAZE = Domain(
             "init_temperature": 1.0,
             "cql_actions": 2,
             "offline_backup_actions": 2,
+            "iql_beta": 1.0,  # at 10 no ant walks
             "backup_actions": 4,
         },
         "smoke": {"backup_actions": 2},
