@@ -91,6 +91,7 @@ def test_all_measures_what_the_file_lacks(measured: Path, capfd: pytest.CaptureF
         "checkpoint",
         "compile",
         "env/ant",
+        "gymnasium",
     )
     for name in others:
         found["parts"][name] = {"numbers": name}
