@@ -47,7 +47,10 @@ gymnasium.register("Counted-v0", Counted)
 def test_a_run_loses_no_step_and_goes_on_with_its_replay(tmp_path: Path) -> None:
     Counted.instances.clear()
     config = settings(
-        env="gym:Counted-v0", env_options=(f"time_limit={LIMIT}",), num_seeds=1, replay_capacity=64
+        env="gym:Counted-v0",
+        env_options=(f"time_limit={LIMIT}", "control_rate=5000"),
+        num_seeds=1,
+        replay_capacity=64,
     )
     cut_off = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache"), ("online", 30))
     with pytest.raises(CutOffError):
@@ -57,7 +60,7 @@ def test_a_run_loses_no_step_and_goes_on_with_its_replay(tmp_path: Path) -> None
     resumed = Watched(config, RunOptions(tmp_path / "run", tmp_path / "cache", resume=True))
     resumed.train()
     assert not any(each.open for each in Counted.instances)
-    assert "while they moved" in resumed.said.getvalue()
+    assert "gym:Counted-v0: 20 steps at " in resumed.said.getvalue()
 
     state, clock = resumed.last  # pyright: ignore[reportGeneralTypeIssues]
     assert clock.env_steps == 40

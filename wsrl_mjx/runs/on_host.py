@@ -40,13 +40,14 @@ def reopened(setup: "Setup", saved: Saved) -> TrainState:
 
 
 def close(env: Environment, console: Console) -> None:
-    """Closes the environment's instances, and says how they kept the control rate."""
+    """Closes the environment's instances, and says how well a control rate was kept."""
     if not is_one(env):
         return
     host: Any = env
     for pace in host.paces:
-        if pace.steps:
-            rate = pace.steps / pace.seconds
-            late = f", {pace.late / pace.steps:.1%} of them late" if host.control_step else ""
-            console.say(f"{env.name}: {pace.steps:,} steps at {rate:.1f} Hz while they moved{late}")
+        if pace.steps and host.control_step is not None:
+            console.say(
+                f"{env.name}: {pace.steps:,} steps at {pace.steps / pace.seconds:.1f} Hz, "
+                f"{pace.late / pace.steps:.1%} of them late"
+            )
     host.close()
