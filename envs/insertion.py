@@ -146,6 +146,7 @@ class InsertionTask(ABC):
 
     @property
     def obs_labels(self) -> tuple[str, ...]:
+        """Names and units of the observation [O]."""
         names = [
             f"{what} {axis} ({amount(*scale, axis)}{per})"
             for (what, scale), per in zip(OBS_SCALE.items(), ("", "/s", ""), strict=True)

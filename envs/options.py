@@ -20,18 +20,30 @@ def parse(env_name: str, task_class: type, texts: Sequence[str]) -> dict[str, An
     """
     hints = typing.get_type_hints(task_class)
     options: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ValueError(f"env_options must be name=value, got {text!r}")
-        if name in options:
-            raise ValueError(f"env_options has {name} twice")
+    for name, value in split(texts).items():
         try:
             options[name] = _read(hints.get(name, str), value)
         except ValueError:
             kind = _describe(hints[name])
             raise ValueError(f"env_options: {name} of {env_name} must be {kind}, got {value!r}") from None
     return options
+
+
+def split(texts: Sequence[str]) -> dict[str, str]:
+    """Returns the values, still as text, by name.
+
+    Raises:
+        ValueError: a text without `=`, or an option given twice.
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ValueError(f"env_options must be name=value, got {text!r}")
+        if name in values:
+            raise ValueError(f"env_options has {name} twice")
+        values[name] = value
+    return values
 
 
 def _read(hint: Any, text: str) -> Any:

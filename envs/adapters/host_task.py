@@ -114,7 +114,7 @@ class HostTask:
             )
         try:
             flat = spaces.flatten_space(env.observation_space)
-        except NotImplementedError:
+        except NotImplementedError:  # Gymnasium's answer for a space that it cannot flatten; refused below
             flat = None
         if not isinstance(flat, spaces.Box) or not 0 < flat.shape[0] <= LARGEST_OBS:
             raise ValueError(

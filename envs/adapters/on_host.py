@@ -20,6 +20,7 @@ from envs.adapters.host_slot import HostSlot, HostStep, Pace
 from envs.adapters.host_task import HostTask
 from envs.base import EnvState, first_state
 from envs.episode import Episodes
+from envs.options import split
 
 OWN_OPTIONS = ("time_limit", "control_rate")
 METRICS = ("episode_length", "episode_return")
@@ -178,12 +179,7 @@ def options_of(texts: Sequence[str]) -> dict[str, Any]:
         ValueError: a text without `=`, or an option given twice.
     """
     options: dict[str, Any] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ValueError(f"env_options must be name=value, got {text!r}")
-        if name in options:
-            raise ValueError(f"env_options has {name} twice")
+    for name, value in split(texts).items():
         try:
             options[name] = ast.literal_eval(value.capitalize() if value in ("true", "false") else value)
         except (ValueError, SyntaxError):
