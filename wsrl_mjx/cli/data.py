@@ -3,21 +3,26 @@
     python scripts/data.py inspect ant-medium.hdf5
     python scripts/data.py convert ant-medium.hdf5 --out data/ant-medium
     python scripts/train.py --env ant --dataset data/ant-medium --allow-other-env
+    python scripts/data.py export data/umaze --out ~/.minari/datasets/wsrl/antmaze-umaze/play-v0
 
-A .hdf5 file is D4RL's, an .npz file OGBench's, a folder Minari's. The extra `data` has what they need.
+A .hdf5 file is D4RL's, an .npz file OGBench's, a folder Minari's; `export` writes Minari's. The extra `data`
+has what they need.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
 
+import envs
+from envs.adapters.gymnasium.ids import gymnasium_id
 from wsrl_mjx.cli import exits, flags
 from wsrl_mjx.cli.collect import check_absent, show
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.data import dataset
+from wsrl_mjx.data.foreign import minari_export
 from wsrl_mjx.data.foreign.episodes import Foreign, to_dataset
 from wsrl_mjx.data.foreign.reading import read
 from wsrl_mjx.data.trajectories import SUCCESS
@@ -26,13 +31,13 @@ from wsrl_mjx.runs.console import Console
 
 @dataclass(frozen=True)
 class Command:
-    """Look into another project's dataset, or convert it."""
+    """Look into another project's dataset, convert it, or export ours to Minari."""
 
-    action: Annotated[Literal["inspect", "convert"], tyro.conf.Positional]
+    action: Annotated[Literal["inspect", "convert", "export"], tyro.conf.Positional]
     source: Annotated[Path, tyro.conf.Positional]
     """A file or folder."""
     out: Path | None = None
-    """convert: the folder to make; it must not exist yet."""
+    """convert, export: the folder to make; it must not exist yet."""
     episode_steps: int | None = None
     """Steps after which an episode's time is up, for a D4RL file without timeouts."""
     clip: bool = False
@@ -49,8 +54,10 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
             raise ValueError(f"episode_steps must be a positive integer, got {command.episode_steps}")
         if command.action == "inspect":
             inspect(console, read(command.source, command.episode_steps))
-        else:
+        elif command.action == "convert":
             convert(console, command)
+        else:
+            export(console, command)
     except ValueError as error:
         fail(str(error))
 
@@ -84,16 +91,46 @@ def convert(console: Console, command: Command) -> None:
     Raises:
         ValueError: no place to write to, or a dataset that cannot be used.
     """
-    if command.out is None:
-        raise ValueError("convert needs --out, the folder to make")
-    check_absent(command.out)
+    out = _place(command)
     found = read(command.source, command.episode_steps)
     try:
         made = to_dataset(found, command.clip)
     except ValueError as error:
         raise ValueError(f"{command.source}: {error}") from None
-    dataset.save(command.out, made)
+    dataset.save(out, made)
     show(console, made.card)
     for oddity in found.oddities:
         console.say(f"odd: {oddity}")
-    console.say(f"written to {command.out}; train on it with --dataset {command.out} --allow-other-env")
+    console.say(f"written to {out}; train on it with --dataset {out} --allow-other-env")
+
+
+def export(console: Console, command: Command) -> None:
+    """Writes a folder of ours as a Minari dataset.
+
+    Raises:
+        ValueError: no place to write to, no dataset of ours, or Minari is not installed.
+    """
+    out = _place(command)
+    ours = dataset.read(command.source)
+    world = _gymnasium_world(ours.card)
+    minari_export.export(ours, out, world)
+    if world is None:
+        console.say(
+            f"{ours.card['env']}, with these options, has no name in Gymnasium; the dataset names none"
+        )
+    console.say(f"written to {out}: {minari_export.name_of(ours)}")
+
+
+def _place(command: Command) -> Path:
+    if command.out is None:
+        raise ValueError(f"{command.action} needs --out, the folder to make")
+    check_absent(command.out)
+    return command.out
+
+
+def _gymnasium_world(card: dict[str, Any]) -> str | None:
+    """Returns Gymnasium's name of a dataset's world, if that is one of ours with no option set."""
+    name = card["env"]
+    if name not in envs.REGISTRY or envs.make(name).fingerprint() != card["env_fingerprint"]:
+        return None
+    return gymnasium_id(name)

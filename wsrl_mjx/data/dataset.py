@@ -169,6 +169,17 @@ def save(folder: Path, dataset: Dataset) -> None:
                 raise
 
 
+def read(folder: Path) -> Dataset:
+    """Reads a dataset of any world.
+
+    Raises:
+        ValueError: no dataset there, or damaged files.
+    """
+    found = _opened(folder)
+    _check_digest(folder, found)
+    return found
+
+
 def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Dataset:
     """Reads a dataset and checks it against `env`.
 
@@ -176,6 +187,20 @@ def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Datas
         ValueError: no dataset there, damaged files, another environment, wrong shapes, numbers that are not
             finite, or actions outside [-1, 1].
     """
+    found = _opened(folder)
+    _check_rows(folder, found.rows, env)
+    _check_digest(folder, found)
+    card = found.card
+    if card.get("env_fingerprint") != env.fingerprint() and not allow_other_env:
+        raise ValueError(
+            f"dataset {folder} comes from another environment: {card.get('env')!r}, fingerprint "
+            f"{str(card.get('env_fingerprint'))[:12]}; this is {env.name!r}, {env.fingerprint()[:12]}. "
+            "Pass --allow-other-env to use it all the same"
+        )
+    return found
+
+
+def _opened(folder: Path) -> Dataset:
     try:
         card = json.loads((folder / "card.json").read_text())
         with (folder / "transitions.npz").open("rb") as file, np.load(file) as arrays:
@@ -188,18 +213,14 @@ def load(folder: Path, env: Environment, allow_other_env: bool = False) -> Datas
     missing = [name for name in CARD_FIELDS if not isinstance(card, dict) or name not in card]
     if missing:
         raise ValueError(f"dataset {folder}: card.json lacks {', '.join(missing)}")
-    _check_rows(folder, rows, env)
-    if digest(rows) != card.get("digest"):
+    return Dataset(rows, card)
+
+
+def _check_digest(folder: Path, found: Dataset) -> None:
+    if digest(found.rows) != found.card.get("digest"):
         raise ValueError(
             f"dataset {folder}: the arrays do not have the digest on the card; they were changed"
         )
-    if card.get("env_fingerprint") != env.fingerprint() and not allow_other_env:
-        raise ValueError(
-            f"dataset {folder} comes from another environment: {card.get('env')!r}, fingerprint "
-            f"{str(card.get('env_fingerprint'))[:12]}; this is {env.name!r}, {env.fingerprint()[:12]}. "
-            "Pass --allow-other-env to use it all the same"
-        )
-    return Dataset(rows, card)
 
 
 def _check_rows(folder: Path, rows: dict[str, np.ndarray], env: Environment) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from probe_envs import Line, probe
 
+import envs
 from wsrl_mjx.cli import data as command
 from wsrl_mjx.config.named_datasets import check_available, resolve
 from wsrl_mjx.config.settings import DataConfig
@@ -252,3 +253,47 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ValueError, match=r"the package h5py is needed for it: pip install 'wsrl_mjx\[data\]'"
     ):
         read(path)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_minari_reads_what_we_export(
+    known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two trajectories; the second row of the second is without value, so the one before it is cut."""
+    env = envs.make("pointmaze-umaze")
+    size = lambda count: np.arange(5 * count, dtype=np.float32).reshape(5, count)
+    rows = {
+        "obs": size(env.obs_size),
+        "next_obs": size(env.obs_size) + env.obs_size,
+        "action": np.full((5, env.action_size), 0.5, np.float32),
+        "reward": np.array([0, 1, 0, 0, 0], np.float32),
+        "terminated": np.array([0, 1, 0, 0, 0], np.float32),
+        "truncated": np.array([0, 0, 1, 1, 1], np.float32),
+        "valid": np.array([1, 1, 1, 0, 1], np.float32),
+    }
+    card = dataset.make_card(env, rows, "play", [{"level": "play"}], 0)
+    card["env_fingerprint"] = env.fingerprint() if known else "another option"
+    dataset.save(tmp_path / "ours", dataset.Dataset(rows, card))
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
+    out = tmp_path / "wsrl" / "pointmaze-umaze" / "play-v0"
+    command.main(["export", str(tmp_path / "ours"), "--out", str(out)])
+    theirs = minari.load_dataset("wsrl/pointmaze-umaze/play-v0")
+    assert [len(episode.rewards) for episode in theirs] == [2, 1, 1]
+    first = theirs[0]
+    np.testing.assert_array_equal(first.observations, [*rows["obs"][:2], rows["next_obs"][1]])
+    assert first.terminations.tolist() == [False, True] and not first.truncations.any()
+    assert theirs[2].truncations.tolist() == [True]
+    assert (theirs.env_spec is not None) == known
+    assert ("has no name in Gymnasium" in " ".join(capsys.readouterr().out.split())) != known
+    back = to_dataset(read(out)).rows
+    for name in ("obs", "action", "reward", "next_obs", "terminated", "truncated"):
+        np.testing.assert_array_equal(back[name], rows[name][rows["valid"] > 0])
+    with pytest.raises(SystemExit):
+        command.main(["export", str(tmp_path / "ours"), "--out", str(out)])
+    assert "exists" in capsys.readouterr().err
+
+
+def test_what_is_not_ours_is_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.main(["export", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert "card.json is missing" in capsys.readouterr().err
