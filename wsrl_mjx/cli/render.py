@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
             check_video(command.out)
         elif command.out is not None and command.out.suffix in VIDEOS:
             raise ValueError(f"out {command.out}: a peg insertion is drawn as a strip, {', '.join(STRIPS)}")
-        index = policy_index(loaded, command.train_seed)
+        index = loaded.index_of(command.train_seed)
     except ValueError as error:
         fail(str(error))
     act, key = loaded.act(loaded.of(index), command.stochastic), jax.random.key(command.seed)
@@ -97,19 +97,6 @@ def check_video(out: Path | None) -> None:
     """Raises ValueError where a video needs a package that is not installed."""
     if out is not None and out.suffix == ".mp4" and not video.can_write_mp4():
         raise ValueError(f"out {out}: mp4 needs the video extra: pip install 'wsrl_mjx[video]'; or take .gif")
-
-
-def policy_index(loaded: policies.Policies, train_seed: int | None) -> int:
-    """Returns the place of the policy of a training seed.
-
-    Raises:
-        ValueError: the run has no such seed.
-    """
-    if train_seed is None:
-        return 0
-    if f"seed {train_seed}" not in loaded.labels:
-        raise ValueError(f"train_seed {train_seed} is not among the policies: {', '.join(loaded.labels)}")
-    return loaded.labels.index(f"seed {train_seed}")
 
 
 def write_insertion(

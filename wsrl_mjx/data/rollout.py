@@ -51,6 +51,12 @@ class Memoryless:
         return self.policy(obs, key)
 
 
+def remembering(who: Act | Controller) -> Controller:
+    """Returns a controller as it is, and a policy as one that remembers nothing."""
+    of_either: Any = who
+    return of_either if hasattr(who, "recall") else Memoryless(of_either)
+
+
 STEP_METRICS = ("train/episode_return", "train/episode_length", "train/non_finite")
 ACTION_LIMIT = 0.99999  # keeps the log-density of a stored action finite
 
@@ -145,27 +151,29 @@ class EpisodeScores(struct.PyTreeNode):
     first_obs: jax.Array  # [N, O]
 
 
-_Playing = tuple[EnvState, EpisodeScores, jax.Array, jax.Array, Key]  # state, scores, running [N], steps, key
+# state, the controller's memory, scores, running [N], steps, key
+_Playing = tuple[EnvState, Any, EpisodeScores, jax.Array, jax.Array, Key]
 
 
 def evaluate(
-    env: Environment, act: Act, key: Key, episodes: int, others: Sequence[Environment] = ()
+    env: Environment, who: Act | Controller, key: Key, episodes: int, others: Sequence[Environment] = ()
 ) -> EpisodeScores:
     """Plays whole episodes side by side and returns their scores, [N].
 
     Args:
         env: the world.
-        act: who acts.
+        who: acts.
         key: for starts and actions.
         episodes: how many.
         others: the same world with other starts: as many episodes from those of each, in this order, after
             the world's own.
     """
     world: Any = env
+    controller = remembering(who)
     on_host = getattr(env, "on_host", False)
     if on_host and episodes > 1:
         # One after another, in one instance: of a robot there is one.
-        one = lambda key: evaluate(env, act, key, 1)
+        one = lambda key: evaluate(env, who, key, 1)
         return jax.tree.map(lambda leaf: leaf[:, 0], jax.lax.map(one, jax.random.split(key, episodes)))
     key_reset, key_run = jax.random.split(key)
     keys = (key_reset, *(jax.random.fold_in(key_reset, i) for i in range(len(others))))
@@ -176,14 +184,15 @@ def evaluate(
     scores = EpisodeScores(zeros, zeros, zeros, jnp.ones(episodes, bool), start.obs)
 
     def going_on(carry: _Playing) -> jax.Array:
-        _, _, running, steps, _ = carry
+        _, _, _, running, steps, _ = carry
         return jnp.any(running) & (steps < env.time_limit)
 
     def advance(carry: _Playing) -> _Playing:
-        state, scores, running, steps, key = carry
+        state, memory, scores, running, steps, key = carry
         key, key_act = jax.random.split(key)
         step_all = jax.vmap(env.step) if not on_host else partial(jax.vmap(world.step_where), running)
-        stepped = step_all(state, act(state.obs, key_act))
+        memory = controller.recall(memory, state, jax.random.fold_in(key_act, 1))
+        stepped = step_all(state, controller.act(memory, state.obs, key_act))
         count = running.astype(jnp.float32)
         speed = stepped.metrics.get("x_velocity", zeros)
         scores = scores.replace(
@@ -193,12 +202,13 @@ def evaluate(
             valid=scores.valid & (stepped.valid | ~running),
         )
         running = running & ~(stepped.terminated | stepped.truncated | ~stepped.valid)
-        return stepped, scores, running, steps + 1, key
+        return stepped, memory, scores, running, steps + 1, key
 
-    carry = (start, scores, jnp.ones(episodes, bool), jnp.zeros((), jnp.int32), key_run)
+    memory = controller.begin(jax.random.fold_in(key_run, 1), episodes)
+    carry = (start, memory, scores, jnp.ones(episodes, bool), jnp.zeros((), jnp.int32), key_run)
     if on_host:  # mapped over seeds, a loop with calls to the host must have a fixed length
-        state, scores, *_ = jax.lax.fori_loop(0, env.time_limit, lambda _, carry: advance(carry), carry)
+        state, _, scores, *_ = jax.lax.fori_loop(0, env.time_limit, lambda _, carry: advance(carry), carry)
         scores = scores.replace(lengths=scores.lengths + jax.vmap(world.release)(state, scores.lengths))
     else:
-        _, scores, *_ = jax.lax.while_loop(going_on, advance, carry)
+        _, _, scores, *_ = jax.lax.while_loop(going_on, advance, carry)
     return scores.replace(x_velocity=scores.x_velocity / jnp.maximum(scores.lengths, 1.0))

@@ -5,10 +5,19 @@ from typing import Any, NamedTuple
 from envs.base import Environment
 from envs.episode import Episodes
 from envs.insertion import InsertionTask
+from envs.maze_task import MazeTask
 from wsrl_mjx.data import inserting, waypoints
 from wsrl_mjx.data.rollout import Controller
 
 KINDS = tuple(dict.fromkeys((*waypoints.KINDS, *inserting.KINDS)))
+
+
+def kinds(env: Environment) -> tuple[str, ...]:
+    """Returns the behaviours that are written for an environment."""
+    task = env.task if isinstance(env, Episodes) else None
+    if isinstance(task, InsertionTask):
+        return tuple(inserting.KINDS)
+    return waypoints.KINDS if isinstance(task, MazeTask) else ()
 
 
 class Source(NamedTuple):

@@ -18,8 +18,8 @@ from wsrl_mjx.config import build, grid
 from wsrl_mjx.config.presets import check_env
 from wsrl_mjx.config.settings import Config, from_saved
 from wsrl_mjx.config.validation import validate
-from wsrl_mjx.data import behaviors
-from wsrl_mjx.data.rollout import Act
+from wsrl_mjx.data import behaviors, scripted
+from wsrl_mjx.data.rollout import Act, Controller, Memoryless
 from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.checkpoint import Checkpoints
 from wsrl_mjx.runs.run_folder import kept_steps, read_config
@@ -38,6 +38,7 @@ class Policies:
         env: the environment that they act in.
         labels: one name a policy, such as "seed 3".
         params: their parameters, every leaf [S, ...].
+        script: what acts instead of them, where it is written and remembers something.
     """
 
     title: str
@@ -46,17 +47,36 @@ class Policies:
     labels: tuple[str, ...]
     params: Any
     decide: Decide
+    script: Controller | None = None
+
+    def player(self, params: Any, explore: bool) -> Controller:
+        """Returns what acts: the policy with `params`, or the script."""
+        return self.script or Memoryless(self.act(params, explore))
 
     def act(self, params: Any, explore: bool) -> Act:
         """Returns the policy with `params` (one row of them): sampled actions, or the mode."""
         return lambda obs, key: self.decide(params, obs, key, explore)
+
+    def index_of(self, train_seed: int | None) -> int:
+        """Returns the place of the policy of a training seed; the first one for None.
+
+        Raises:
+            ValueError: the run has no such seed.
+        """
+        if train_seed is None:
+            return 0
+        if f"seed {train_seed}" not in self.labels:
+            raise ValueError(f"train_seed {train_seed} is not among the policies: {', '.join(self.labels)}")
+        return self.labels.index(f"seed {train_seed}")
 
     def of(self, index: int) -> Any:
         """Returns the parameters of the policy `index`."""
         return jax.tree.map(lambda leaf: leaf[index], self.params)
 
 
-def load(run: Path | None, behavior: tuple[str, str] | None, step: str, pretrained: bool) -> Policies:
+def load(
+    run: Path | None, behavior: tuple[str, str] | None, step: str, pretrained: bool, scripts: bool = False
+) -> Policies:
     """Returns the policies that a command line names: a run's, or a behaviour.
 
     Args:
@@ -64,6 +84,7 @@ def load(run: Path | None, behavior: tuple[str, str] | None, step: str, pretrain
         behavior: environment and level.
         step: online step of the run's checkpoint, or "latest".
         pretrained: take the run's finished pretraining instead.
+        scripts: whether a behaviour may be one that is written, which has a `script` and no `act`.
 
     Raises:
         ValueError: neither or both are given, or there is no such thing.
@@ -75,7 +96,7 @@ def load(run: Path | None, behavior: tuple[str, str] | None, step: str, pretrain
     if behavior is not None and run is None:
         if step != "latest" or pretrained:
             raise ValueError("step and pretrained belong to a run; a behavior has neither")
-        return from_behavior(*behavior)
+        return from_behavior(*behavior, scripts)
     if run is None or behavior is not None:
         raise ValueError("give either the folder of a run or --behavior ENV LEVEL")
     return from_run(run, None if step == "latest" else int(step), pretrained)
@@ -132,22 +153,28 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
     )
 
 
-def from_behavior(env_name: str, level: str) -> Policies:
+def from_behavior(env_name: str, level: str, scripts: bool = False) -> Policies:
     """Returns a behaviour of an environment: "random", or one that is shipped.
+
+    With `scripts` it may also be one that is written, in a maze or for a peg.
 
     Raises:
         ValueError: no such environment or behaviour.
     """
     check_env(env_name)
     title, short = f"{env_name}, behavior {level}", f"{env_name.replace(':', '-')}-{level}"
+    env = envs.make(env_name)
+    kinds = scripted.kinds(env) if scripts else ()
+    if level in kinds:
+        source = scripted.source(env, level)
+        return Policies(title, short, source.env, (level,), jnp.zeros(1), _nothing_decides, source.controller)
     if level == "random":
-        env = envs.make(env_name)
         uniform = behaviors.random_act(env.action_size)
         draw = lambda _, obs, key, explore: uniform(obs, key)
         return Policies(title, short, env, (level,), jnp.zeros(1), draw)
     folder = behaviors.shipped_folder(env_name)
     if not (folder / f"{level}.json").is_file():
-        choices = ", ".join(["random", *sorted(path.stem for path in folder.glob("*.json"))])
+        choices = ", ".join(["random", *kinds, *sorted(path.stem for path in folder.glob("*.json"))])
         raise ValueError(f"behavior must be one of {choices} for {env_name}, got {level!r}")
     behavior = behaviors.load(folder, level)
 
@@ -156,7 +183,11 @@ def from_behavior(env_name: str, level: str) -> Policies:
         return actions.sample(key)[0] if explore else actions.mode()
 
     params = jax.tree.map(lambda leaf: leaf[None], behavior.params)
-    return Policies(title, short, envs.make(env_name), (level,), params, decide)
+    return Policies(title, short, env, (level,), params, decide)
+
+
+def _nothing_decides(params: Any, obs: jax.Array, key: Key, explore: bool) -> jax.Array:
+    raise AssertionError("a script remembers: ask for its player")
 
 
 def _decide_with(sac: SAC) -> Decide:

@@ -13,7 +13,7 @@ from wsrl_mjx.runs.policies import Policies
 
 
 def score(policies: Policies, modes: Sequence[bool], episodes: int, seed: int) -> list[dict[str, Any]]:
-    """Plays whole episodes with each policy, all side by side, and returns a row of numbers for each.
+    """Plays whole episodes with each policy, and returns a row of numbers for each.
 
     Args:
         policies: to score.
@@ -21,22 +21,28 @@ def score(policies: Policies, modes: Sequence[bool], episodes: int, seed: int) -
         episodes: of each policy and mode.
         seed: of start states and actions.
     """
+    played = play(policies, modes, episodes, seed)
+    return [
+        row for explore, scores in zip(modes, played, strict=True) for row in _rows(policies, scores, explore)
+    ]
 
-    def play(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.EpisodeScores:
+
+def play(policies: Policies, modes: Sequence[bool], episodes: int, seed: int) -> list[rollout.EpisodeScores]:
+    """Returns for each mode the episodes of all policies, [S, N], played side by side; see `score`."""
+
+    def play_all(all_params: Any, keys: jax.Array, explore: jax.Array) -> rollout.EpisodeScores:
         def one(params: Any, key: jax.Array) -> rollout.EpisodeScores:
+            if policies.script is not None:
+                return rollout.evaluate(policies.env, policies.script, key, episodes)
             sampled, mode = policies.act(params, explore=True), policies.act(params, explore=False)
             act = lambda obs, k: jnp.where(explore, sampled(obs, k), mode(obs, k))
             return rollout.evaluate(policies.env, act, key, episodes)
 
         return jax.vmap(one)(all_params, keys)
 
-    compiled = jitted(policies.env, play)  # `explore` is traced: one compilation for both modes
+    compiled = jitted(policies.env, play_all)  # `explore` is traced: one compilation for both modes
     keys = jax.random.split(jax.random.key(seed), len(policies.labels))
-    rows = []
-    for explore in modes:
-        played = jax.device_get(compiled(policies.params, keys, jnp.asarray(explore)))
-        rows += _rows(policies, played, explore)
-    return rows
+    return [jax.device_get(compiled(policies.params, keys, jnp.asarray(explore))) for explore in modes]
 
 
 def _rows(policies: Policies, played: rollout.EpisodeScores, explore: bool) -> list[dict[str, Any]]:

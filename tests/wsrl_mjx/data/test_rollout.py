@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from probe_envs import ConstantReward, EndlessReward, Line, Probe, RewardFromAction, TurnsNonFinite, probe
 
+from envs.base import EnvState
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.data import rollout
 
@@ -73,3 +74,26 @@ def test_a_time_limit_is_no_termination_and_the_successor_is_true() -> None:
     assert float(metrics["train/episode_length"].weight) == N
     total = float(metrics["train/episode_return"].total)
     assert total == pytest.approx(float(rows.reward.sum()), rel=1e-6)
+
+
+class Counting:
+    """Remembers how many steps each environment has made; goes right on every second one."""
+
+    def begin(self, key: jax.Array, num_envs: int) -> jax.Array:
+        return jnp.full(num_envs, 7)
+
+    def recall(self, memory: jax.Array, state: EnvState, key: jax.Array) -> jax.Array:
+        return jnp.where(state.steps == 0, 0, memory + 1)
+
+    def act(self, memory: jax.Array, obs: jax.Array, key: jax.Array) -> jax.Array:
+        return jnp.where(memory[:, None] % 2 == 1, 3.0, 0.0)
+
+
+def test_who_acts_may_remember() -> None:
+    env = probe(Line)
+    scores = jax.jit(lambda key: rollout.evaluate(env, Counting(), key, N))(jax.random.key(1))
+    for start, total, length in zip(scores.first_obs[:, 0], scores.returns, scores.lengths, strict=True):
+        places = float(start) + 0.2 * ((np.arange(20) + 1) // 2)  # every second step moves it
+        until = np.argmax(places > 1.0) + 1
+        assert float(length) == until
+        assert float(total) == pytest.approx(-np.abs(places[:until]).sum(), rel=1e-3)
