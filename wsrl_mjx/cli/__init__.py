@@ -9,6 +9,7 @@ COMMANDS = {
     "train": "Pretrain offline, drop the data, warm up, fine-tune.",
     "evaluate": "Score the policies of a run, or a behaviour, over whole episodes.",
     "render": "Show an episode of a policy as a video or a picture strip.",
+    "view": "Watch a policy in MuJoCo's own window, at real time.",
     "compare": "Draw runs side by side, and write where they end as a table.",
     "sweep": "Train a grid of settings, times seeds.",
     "reproduce": "Carry out the runs behind one of the paper's questions, and draw its figure.",

@@ -99,6 +99,7 @@ COMPUTES = {
     "train": [],
     "evaluate": ["run"],
     "render": ["run"],
+    "view": ["run"],
     "sweep": [],
     "reproduce": ["no_retention"],
     "collect": ["--env", "hopper", "--out", "data"],
