@@ -106,6 +106,7 @@ def test_both_sides_are_what_they_say_and_a_solver_that_stops_early_shows() -> N
     assert rows[2]["return"]["mujoco"]["mean"] == pytest.approx(np.mean(means), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_with_all_the_iterations_the_same_noise_gives_the_same_returns() -> None:
     (row, *_) = compare(pushed(iterations=20), (True,), episodes=4, seed=0)
     assert row["actions"] == "stochastic"
