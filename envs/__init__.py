@@ -22,18 +22,22 @@ from envs.hopper import Hopper
 from envs.maze_maps import MAPS
 from envs.options import parse
 from envs.peg_insertion import PegInsertion
+from envs.plugins import Plugins
 from envs.point_maze import PointMaze
 from envs.walker2d import Walker2d
 
 __all__ = [
+    "PLUGINS",
     "REGISTRY",
     "EnvState",
     "Environment",
     "Episodes",
     "ReferenceScores",
     "first_state",
+    "is_added",
     "make",
     "make_from_text",
+    "names",
     "option_names",
     "register",
 ]
@@ -52,6 +56,7 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
 
 
 _SHIPPED = frozenset(REGISTRY)
+_ADDED: set[str] = set()
 ON_HOST = "gym:"  # what the names of Gymnasium's environments begin with
 
 for _name in REGISTRY:
@@ -78,20 +83,35 @@ def register(name: str, task: type[Any]) -> None:
         raise ValueError(f"a task must be a dataclass, whose fields are its options, got {task!r}")
     made: Any = task  # the checks above leave a type checker with less than it had
     REGISTRY[name] = made
+    _ADDED.add(name)
     gymnasium_ids.offer(name)
+
+
+PLUGINS = Plugins("wsrl_mjx.environments", "environment", _SHIPPED, register)
+
+
+def names() -> tuple[str, ...]:
+    """Returns every environment by name: the shipped ones, those registered, those of installed packages."""
+    return (*REGISTRY, *(name for name in PLUGINS.names() if name not in REGISTRY))
+
+
+def is_added(name: str) -> bool:
+    """Returns whether an environment comes from `register` or an installed package."""
+    return name in _ADDED or (name not in REGISTRY and name in PLUGINS.names())
 
 
 def make(name: str, **options: Any) -> Episodes:
     """Returns the environment `name` with its episode handling: time limit, restarts, NaN guard.
 
     Args:
-        name: a key of `REGISTRY`, `brax:<name>` for an environment registered with Brax, or `gym:<id>` for
+        name: one of `names()`, `brax:<name>` for an environment registered with Brax, or `gym:<id>` for
             one that Gymnasium knows, which is stepped on the host.
         options: fields of the task's class, such as `integrator` or `time_limit`; of `gym:<id>`, see
             `envs.adapters.on_host.make`.
 
     Raises:
-        ValueError: no such environment, no such option, or an option's value is not one of its choices.
+        ValueError: no such environment, no such option, or an option's value is not one of its choices; or
+            the installed package that offers the name cannot be used.
     """
     if name.startswith(ON_HOST):
         from envs.adapters import on_host  # Gymnasium takes a moment to import
@@ -101,14 +121,15 @@ def make(name: str, **options: Any) -> Episodes:
         _check_options(name, options)
         task_class, _ = _task_class(name)
         return Episodes(task_class(name.removeprefix("brax:"), **options))
-    if name not in REGISTRY:
-        near = difflib.get_close_matches(name, REGISTRY, n=1)
+    factory = _factory(name)
+    if factory is None:
+        near = difflib.get_close_matches(name, names(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"env is {name!r}; choose one of {', '.join(REGISTRY)}, brax:<name> or gym:<id>.{hint}"
+            f"env is {name!r}; choose one of {', '.join(names())}, brax:<name> or gym:<id>.{hint}"
         )
     _check_options(name, options)
-    return Episodes(REGISTRY[name](**options))
+    return Episodes(factory(**options))
 
 
 def make_from_text(name: str, options: Sequence[str]) -> Episodes:
@@ -139,10 +160,17 @@ def _task_class(name: str) -> tuple[Any, Sequence[str]]:
         from envs.adapters.brax import BraxTask  # Brax takes seconds to import
 
         return BraxTask, ("env_name",)
-    factory = REGISTRY.get(name)
+    factory = _factory(name)
     if isinstance(factory, partial):
         return factory.func, tuple(factory.keywords)
     return factory, ()
+
+
+def _factory(name: str) -> Callable[..., Environment] | None:
+    """Returns what makes the task of an environment; None where there is none of that name."""
+    if name not in REGISTRY:
+        PLUGINS.load(name)
+    return REGISTRY.get(name)
 
 
 def _check_options(name: str, options: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ PACKAGES = (
     *("analysis", "rendering", "runs", "experiments", "cli"),
 )
 ABOVE_SETTINGS = PACKAGES[PACKAGES.index("config") :]  # who may make environments by name
-CONTRACT = ("envs.base.", "envs.programs.")  # what a world is, and how a program with it is compiled
+# What a world is, how a program with it is compiled, and how installed packages are found.
+CONTRACT = ("envs.base.", "envs.programs.", "envs.plugins.")
 # Who walks through a maze needs its map, and who inserts a peg its hole.
 KNOWS_TASKS = ("data/waypoints.py", "data/steering.py", "data/inserting.py", "data/scripted.py")
 

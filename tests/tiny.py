@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from envs.base import Environment
-from wsrl_mjx.algos import networks
+from wsrl_mjx.algos import networks, testing
 from wsrl_mjx.algos.awac import AWAC
 from wsrl_mjx.algos.base import hyper
 from wsrl_mjx.algos.bc import BC
@@ -21,7 +21,7 @@ from wsrl_mjx.data import replay, rollout
 from wsrl_mjx.training.steps import Online, OnlineShared
 from wsrl_mjx.types import Average, TrainState, Transition
 
-OBS, ACTION, ENSEMBLE, WIDTH = 3, 2, 4, 8
+OBS, ACTION, ENSEMBLE, WIDTH = testing.OBS, 2, 4, 8
 
 
 def sac(action_size: int = ACTION, width: int = WIDTH, **changes: Any) -> SAC:
@@ -92,20 +92,7 @@ DRAWS_NOTHING = {"bc"}  # of random numbers
 
 def batch(size: int = 16, seed: int = 0, invalid: tuple[int, ...] = ()) -> Transition:
     """Returns random rows with returns-to-go; `invalid` ones are zeros, as a buffer has them."""
-    rng = np.random.default_rng(seed)
-    valid = np.ones(size)
-    valid[list(invalid)] = 0.0
-    rows = Transition(
-        obs=rng.normal(size=(size, OBS)),
-        action=np.tanh(rng.normal(size=(size, ACTION))),
-        reward=rng.normal(size=size),
-        next_obs=rng.normal(size=(size, OBS)),
-        terminated=rng.random(size) < 0.3,
-        truncated=np.zeros(size),
-        valid=valid,
-        mc_return=rng.normal(size=size),
-    )
-    return jax.tree.map(lambda x: jnp.asarray((x.T * valid).T, jnp.float32), rows)
+    return testing.batch(size, OBS, ACTION, seed, invalid)
 
 
 # -- phases on probe environments -------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from envs import Environment, EnvState, Episodes, first_state, make, register
+    from envs import Environment, EnvState, Episodes, first_state, make
     from wsrl_mjx.algos.awac import AWAC
     from wsrl_mjx.algos.base import Algorithm
     from wsrl_mjx.algos.bc import BC
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wsrl_mjx.algos.iql import IQL
     from wsrl_mjx.algos.sac import SAC
     from wsrl_mjx.algos.so2 import SO2
+    from wsrl_mjx.config.plugins import register
     from wsrl_mjx.data import replay
     from wsrl_mjx.data.collection import behavior, collect
     from wsrl_mjx.data.dataset import Dataset
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from wsrl_mjx.types import Transition
 
 _HOMES = {
-    "envs": ("Environment", "Episodes", "EnvState", "first_state", "make", "register"),
+    "envs": ("Environment", "Episodes", "EnvState", "first_state", "make"),
     "wsrl_mjx.algos.awac": ("AWAC",),
     "wsrl_mjx.algos.base": ("Algorithm",),
     "wsrl_mjx.algos.bc": ("BC",),
@@ -49,6 +50,7 @@ _HOMES = {
     "wsrl_mjx.algos.iql": ("IQL",),
     "wsrl_mjx.algos.sac": ("SAC",),
     "wsrl_mjx.algos.so2": ("SO2",),
+    "wsrl_mjx.config.plugins": ("register",),
     "wsrl_mjx.data": ("replay",),
     "wsrl_mjx.data.collection": ("behavior", "collect"),
     "wsrl_mjx.data.dataset": ("Dataset",),

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import tyro
 
+from wsrl_mjx.algos import registry
+from wsrl_mjx.algos.base import PhaseName
 from wsrl_mjx.cli.exits import fail
 from wsrl_mjx.data import files
 
@@ -30,6 +32,26 @@ def read(kind: type[Kind], arguments: list[str] | None, program: str | None, abo
         return with_paths_as_meant(typed)
     except ValueError as error:
         fail(str(error))
+
+
+def names_of_algorithms() -> tyro.constructors.ConstructorRegistry:
+    """Returns how an algorithm's name is read: any word, which is checked later; --help has the choices."""
+    rules = tyro.constructors.ConstructorRegistry()
+    phases: dict[Any, PhaseName] = {registry.OfflineAlgo: "pretrain", registry.OnlineAlgo: "online"}
+
+    @rules.primitive_rule
+    def rule(info: Any) -> Any:  # pyright: ignore[reportUnusedFunction] (the decorator keeps it)
+        if info.type not in phases:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec[str](
+            nargs=1,
+            metavar=f"{{{','.join(registry.names(phases[info.type]))}}}",
+            instance_from_str=lambda words: words[0],
+            is_instance=lambda value: isinstance(value, str),
+            str_from_instance=lambda value: [value],
+        )
+
+    return rules
 
 
 def with_paths_as_meant(command: Any) -> Any:

@@ -8,11 +8,12 @@ from typing import TypeVar
 
 import tyro
 
+from wsrl_mjx.algos import registry
 from wsrl_mjx.cli import flags
 from wsrl_mjx.cli.exits import until_the_end
-from wsrl_mjx.config import named_datasets
+from wsrl_mjx.config import named_datasets, plugins
 from wsrl_mjx.config.presets import preset_config, resolve_preset
-from wsrl_mjx.config.settings import Config, from_saved, replace_flat
+from wsrl_mjx.config.settings import ALGORITHM_FLAGS, Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import cache, files
 from wsrl_mjx.runs import origins
@@ -85,6 +86,9 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
         ValueError: a value that cannot work. Unknown flags exit with code 2 and a suggestion.
     """
     typed = flags.with_paths_as_meant(_peek(arguments, program))
+    for flag, name in (("offline_algo", typed.offline_algo), ("online_algo", typed.online_algo)):
+        if name is not None:  # its settings are flags only where it can be used
+            registry.choose(flag, name, ALGORITHM_FLAGS[flag])
     if typed.resume:
         if typed.run_dir is None:
             raise ValueError("resume needs --run-dir: the folder of the run to go on with")
@@ -92,7 +96,12 @@ def parse(arguments: list[str], kind: type[Kind], program: str | None = None) ->
     else:
         default = preset_config(resolve_preset(typed.preset), typed.env, typed.method)
     command = tyro.cli(
-        kind, args=arguments, prog=program, default=kind(config=default), description=kind.__doc__
+        kind,
+        args=arguments,
+        prog=program,
+        default=kind(config=default),
+        description=_about(kind, arguments),
+        registry=flags.names_of_algorithms(),
     )
     command = flags.with_paths_as_meant(command)
     config = command.config
@@ -112,6 +121,8 @@ class _Peek:
     env: str = Config.env
     preset: str = "auto"
     method: str = Config.method
+    offline_algo: str | None = None
+    online_algo: str | None = None
     run_dir: Path | None = None
     resume: bool = False
 
@@ -119,6 +130,12 @@ class _Peek:
 def _peek(arguments: list[str], program: str | None) -> _Peek:
     known = [a for a in arguments if a not in ("-h", "--help")]
     return tyro.cli(_Peek, args=known, prog=program, return_unknown_args=True)[0]
+
+
+def _about(kind: type[Command], arguments: list[str]) -> str:
+    """Returns what --help begins with: what the command is for, and what installed packages offer."""
+    asked = "-h" in arguments or "--help" in arguments
+    return "\n\n".join(filter(None, [kind.__doc__, plugins.describe() if asked else ""]))
 
 
 def _check_paths(command: Command) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import envs
+
 
 @dataclass(frozen=True)
 class Domain:
@@ -122,7 +124,12 @@ BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "gym:": ON_HOST, "poin
 
 
 def domain_of(env_name: str) -> Domain:
-    """Returns the family of an environment; a world of no other family counts as locomotion."""
+    """Returns the family of an environment.
+
+    One that other code has added has random rollouts; one of no other family counts as locomotion.
+    """
     if env_name in BY_NAME:
         return BY_NAME[env_name]
+    if envs.is_added(env_name):
+        return UNTRAINED
     return next((domain for start, domain in BY_BEGINNING.items() if env_name.startswith(start)), LOCOMOTION)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from wsrl_mjx.algos.registry import ALGORITHMS
+from wsrl_mjx.algos.registry import ALGORITHMS, SHIPPED
 from wsrl_mjx.config.domains import domain_of
 from wsrl_mjx.config.methods import METHODS
 from wsrl_mjx.config.presets import defaults
 from wsrl_mjx.config.settings import Config, flat_fields
 
+# Of the shipped algorithms; one that was added may read whatever SAC does.
 HAS_TEMPERATURE = {"sac", "cql", "calql", "so2"}
 HAS_SAC_TARGETS = {"sac", "awac"}  # CQL and Cal-QL have a number of actions of their own
 OF_PRETRAINING = (
@@ -62,19 +63,19 @@ def _of_pretraining(config: Config) -> Iterator[tuple[str, str]]:
     if not config.offline.offline_steps:
         yield from ((name, "there is no pretraining") for name in OF_PRETRAINING)
         return
-    if algorithm not in ("cql", "calql"):
+    if algorithm not in ("cql", "calql") and algorithm in SHIPPED:
         yield "cloning_weight", f"it is for cql and calql, not for {algorithm}"
     if algorithm == "bc":
         yield "init_critics", "bc trains no critics"
-    if algorithm not in HAS_TEMPERATURE:
+    if algorithm in SHIPPED - HAS_TEMPERATURE:
         yield "keep_temperature", f"{algorithm} leaves the temperature as it was"
-    elif config.online.online_algo not in HAS_TEMPERATURE:
+    elif config.online.online_algo in SHIPPED - HAS_TEMPERATURE:
         yield "keep_temperature", f"{config.online.online_algo} has no temperature"
 
 
 def _of_algorithms(config: Config) -> Iterator[tuple[str, str]]:
     running = _running(config)
-    if config.online.online_algo not in HAS_TEMPERATURE:  # those whose actors climb the critics
+    if config.online.online_algo in SHIPPED - HAS_TEMPERATURE:  # those whose actors climb the critics
         yield "online_cloning_weight", f"{config.online.online_algo} has an actor's loss of its own"
     read = {type(config.algorithms.of(name)) for name in running}
     for own in config.algorithms.each():
@@ -87,7 +88,7 @@ def _of_algorithms(config: Config) -> Iterator[tuple[str, str]]:
         if not cql.cql_learn_alpha:
             fixed = "cql_learn_alpha is not set"
             yield from ((name, fixed) for name in ("cql_alpha_lr", "cql_target_gap"))
-        if config.online.online_algo not in ("cql", "calql"):
+        if config.online.online_algo in SHIPPED - {"cql", "calql"}:
             yield "online_cql_alpha", f"{config.online.online_algo} goes on without the conservative term"
     if "iql" in running:
         unread = "iql_cloning" if iql.iql_extraction == "awr" else "iql_beta"
@@ -97,10 +98,10 @@ def _of_algorithms(config: Config) -> Iterator[tuple[str, str]]:
 def _of_sac(config: Config) -> Iterator[tuple[str, str]]:
     running = _running(config)
     names = " and ".join(sorted(running))
-    if not running & HAS_TEMPERATURE:
+    if running <= SHIPPED - HAS_TEMPERATURE:
         of_temperature = ("temperature_lr", "target_entropy", "init_temperature")
         yield from ((name, f"{names} has no temperature") for name in of_temperature)
-    if not running & HAS_SAC_TARGETS:
+    if running <= SHIPPED - HAS_SAC_TARGETS:
         yield "backup_actions", f"it is for the targets of sac and awac, not of {names}"
     if running <= {"so2", "bc"}:
         yield "target_subset", "every critic of so2 follows its own target"

@@ -97,11 +97,14 @@ def check_env(name: str) -> None:
     """Raises ValueError for an environment that `envs.make` would not know, before one is built."""
     if name in envs.REGISTRY or name.startswith(("brax:", envs.ON_HOST)):
         return
-    near = difflib.get_close_matches(name, envs.REGISTRY, n=1)
+    if name in envs.names():
+        envs.PLUGINS.load(name)
+        return
+    near = difflib.get_close_matches(name, envs.names(), n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"env must be one of {env_names()}, got {name!r}{hint}")
 
 
 def env_names() -> str:
     """Returns every name that `check_env` takes, as a list for people."""
-    return f"{', '.join(envs.REGISTRY)}, brax:<name> or gym:<id>"
+    return f"{', '.join(envs.names())}, brax:<name> or gym:<id>"

@@ -8,11 +8,14 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from wsrl_mjx.algos import registry
+from wsrl_mjx.algos.base import PhaseName
 from wsrl_mjx.algos.registry import ALGORITHMS, AlgorithmSettings, OfflineAlgo, OnlineAlgo
 from wsrl_mjx.algos.sac import SACSettings
 
 WarmupSource = Literal["policy", "random", "data"]
 Origin = Literal["pretrained", "fresh"]
+ALGORITHM_FLAGS: dict[str, PhaseName] = {"offline_algo": "pretrain", "online_algo": "online"}
 Method = Literal["wsrl", "cql", "calql", "iql", "sac", "rlpd", "serl", "jsrl", "so2", "awac"]
 
 
@@ -147,7 +150,7 @@ class Config:
     offline: OfflineConfig = field(default_factory=OfflineConfig)
     online: OnlineConfig = field(default_factory=OnlineConfig)
     agent: SACSettings = field(default_factory=SACSettings)
-    algorithms: AlgorithmSettings = field(default_factory=AlgorithmSettings)
+    algorithms: AlgorithmSettings = field(default_factory=registry.defaults)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     @property
@@ -218,6 +221,16 @@ def of_pretraining(config: Config) -> dict[str, Any]:
     return flat_fields(config.offline) | flat_fields(config.agent) | own
 
 
+def to_save(config: Config) -> dict[str, Any]:
+    """Returns what a run keeps of its settings: all, but for those of added algorithms that it does not run.
+
+    So the run can be read where the packages of these are not installed.
+    """
+    running = {config.offline.offline_algo, config.online.online_algo}
+    idle = {name for own in config.algorithms.idle(running) for name in flat_fields(own)}
+    return {name: value for name, value in flat_fields(config).items() if name not in idle}
+
+
 def flat_fields(config: Any) -> dict[str, Any]:
     """Returns every leaf field of a tree of dataclasses by its own name; names are unique in the tree."""
     flat: dict[str, Any] = {}
@@ -254,8 +267,12 @@ def from_saved(saved: dict[str, Any]) -> Config:
     """Returns the config that a run saved as JSON, with JSON's lists as the tuples they were.
 
     Raises:
-        ValueError: a name that no config has.
+        ValueError: a name that no config has, or an algorithm that is not here.
     """
+    for flag, phase in ALGORITHM_FLAGS.items():
+        if flag in saved and saved[flag] not in registry.names(phase):
+            why = registry.PLUGINS.problem(saved[flag]) or "no package that is installed here offers it"
+            raise ValueError(f"{flag} {saved[flag]!r}, but {why}")
     fields = {name: tuple(value) if isinstance(value, list) else value for name, value in saved.items()}
     return replace_flat(Config(), fields)
 
@@ -266,3 +283,8 @@ RENAMED = {"chunk_steps": "log_every"}
 def renamed(saved: dict[str, Any]) -> dict[str, Any]:
     """Returns saved settings by the names that they have now."""
     return {RENAMED.get(name, name): value for name, value in saved.items()}
+
+
+SHIPPED = flat_fields(Config(algorithms=AlgorithmSettings()))  # every setting of this package, as it comes
+OF_A_RUN = SHIPPED.keys() - flat_fields(AlgorithmSettings()).keys()
+registry.reserve(OF_A_RUN)

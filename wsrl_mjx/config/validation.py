@@ -6,10 +6,13 @@ Each message names the field, the value given, and the choices or the limit.
 import math
 import typing
 
+from wsrl_mjx.algos import registry
 from wsrl_mjx.algos.checks import choose, is_count
-from wsrl_mjx.algos.registry import ALGORITHMS, names
+from wsrl_mjx.algos.registry import ALGORITHMS
 from wsrl_mjx.config import grid
 from wsrl_mjx.config.settings import (
+    ALGORITHM_FLAGS,
+    SHIPPED,
     Config,
     Method,
     Origin,
@@ -86,10 +89,10 @@ def _check_rates(config: Config) -> None:
 
 
 def _check_choices(config: Config) -> None:
-    offline, online = config.offline, config.online
+    online, settings = config.online, flat_fields(config)
     choose("method", config.method, typing.get_args(Method))
-    choose("offline_algo", offline.offline_algo, names("pretrain"))
-    choose("online_algo", online.online_algo, names("online"))
+    for flag, phase in ALGORITHM_FLAGS.items():
+        registry.choose(flag, settings[flag], phase)
     choose("warmup_source", online.warmup_source, typing.get_args(WarmupSource))
     choose("retain", online.retain, ("none", "append"))
     choose("init_actor", online.init_actor, typing.get_args(Origin))
@@ -170,4 +173,4 @@ def _check_lengths(config: Config) -> None:
         )
 
 
-_COUNT_FIELDS = frozenset(name for name, value in flat_fields(Config()).items() if is_count(value))
+_COUNT_FIELDS = frozenset(name for name, value in SHIPPED.items() if is_count(value))

@@ -37,8 +37,12 @@ def identity(config: Config, env: Environment, data: dict[str, Any]) -> dict[str
 
 
 def cache_folder(cache_dir: Path, wanted: dict[str, Any]) -> Path:
-    """Returns where the cache keeps the pretraining `wanted`."""
-    return cache_dir / layout.PRETRAINED / cache.key_of(wanted)
+    """Returns where the cache keeps the pretraining `wanted`.
+
+    The digest of this package's code is in the name; that of another package's algorithm too.
+    """
+    code = registry.source(wanted["settings"]["offline_algo"])
+    return cache_dir / layout.PRETRAINED / cache.key_of(wanted | ({"code": code} if code else {}))
 
 
 class Found(NamedTuple):

@@ -12,7 +12,7 @@ from wsrl_mjx import keys
 from wsrl_mjx.config import build, grid, named_datasets
 from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
-from wsrl_mjx.config.settings import Config, flat_fields
+from wsrl_mjx.config.settings import ALGORITHM_FLAGS, Config, replace_flat, to_save
 from wsrl_mjx.keys import Purpose
 from wsrl_mjx.runs import on_host, origins, plan, pretrained, resumed_data, shipped
 from wsrl_mjx.runs.run_folder import RunFolder
@@ -117,10 +117,11 @@ def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
     """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
     settings = settings_of(config)
     if resume:
-        return RunFolder.reopen(run_dir, settings, settings_of(Config()))
+        algorithms = {name: settings[name] for name in ALGORITHM_FLAGS}
+        return RunFolder.reopen(run_dir, settings, settings_of(replace_flat(Config(), algorithms)))
     return RunFolder.create(run_dir, settings)
 
 
 def settings_of(config: Config) -> dict[str, Any]:
     """Returns the settings as a run folder keeps them."""
-    return pretrained.as_json(flat_fields(config))
+    return pretrained.as_json(to_save(config))

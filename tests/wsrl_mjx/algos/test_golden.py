@@ -13,7 +13,9 @@ import numpy as np
 import numpy_reference as reference
 import pytest
 import tiny
-from compiled import BATCH, compiled, sac_state
+from compiled import BATCH, compiled
+
+from wsrl_mjx.algos.testing import sac_state
 
 pytestmark = pytest.mark.usefixtures("strict_ranks")
 KEY = jax.random.key(3)

@@ -67,6 +67,8 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
         (["--env-options", "time_limit=long"], "must be an integer, got 'long'"),
         (["--resume"], "resume needs --run-dir"),
         (["--resume", "--run-dir", "nowhere"], "run-dir nowhere holds no run: config.json is missing"),
+        (["--offline-algo", "cqll"], "offline_algo must be one of cql, calql, iql, awac, bc, got 'cqll'"),
+        (["--online-algo", "bc"], "online_algo must be one of sac, cql, calql, iql, awac, so2, got 'bc'"),
         (["--pretrained", "nowhere"], "nowhere is neither a run with a finished pretraining nor a shipped"),
     ],
 )  # fmt: skip
@@ -83,7 +85,6 @@ def test_bad_input_is_answered_by_one_message(
     [
         (["--warmup-steps", "1.5"], ["--warmup-steps", "1.5"]),
         (["--warmup-steps", "many"], ["--warmup-steps", "many"]),
-        (["--offline-algo", "cqll"], ["--offline-algo", "cqll", "calql", "cql"]),
         (["--warmup-step", "5"], ["--warmup-step", "--warmup-steps"]),
         (["--presset", "smoke"], ["--presset", "--preset"]),
     ],

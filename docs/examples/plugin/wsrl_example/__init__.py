@@ -1,0 +1,1 @@
+"""A world and an algorithm for wsrl_mjx, as a package of their own."""
