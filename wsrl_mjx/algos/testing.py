@@ -206,7 +206,8 @@ def an_actor_update_leaves_the_critics_bit_for_bit(subject: Subject) -> None:
     """And it moves the actor, and the temperature where it says so."""
     updated, _ = subject.update_actor(subject.state, subject.batch, subject.key)
     before, after = sac_state(subject.state), sac_state(updated)
-    assert equal((before.critic, before.target_critic), (after.critic, after.target_critic))
+    same = equal((before.critic, before.target_critic), (after.critic, after.target_critic))
+    assert same, "critics or targets have moved"
     assert not equal(before.actor.params, after.actor.params)
     assert equal(before.temperature, after.temperature) != subject.learns_temperature
     for own in OWN:
