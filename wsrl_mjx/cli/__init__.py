@@ -11,6 +11,7 @@ COMMANDS = {
     "render": "Show an episode of a policy as a video or a picture strip.",
     "view": "Watch a policy in MuJoCo's own window, at real time.",
     "compare": "Draw runs side by side, and write where they end as a table.",
+    "report": "Make the page of a run, a sweep or a figure again, for a browser.",
     "sweep": "Train a grid of settings, times seeds.",
     "reproduce": "Carry out the runs behind one of the paper's questions, and draw its figure.",
     "collect": "Roll out an offline dataset onto disk.",

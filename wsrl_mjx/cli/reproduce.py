@@ -21,11 +21,12 @@ from wsrl_mjx.config.presets import check_env, resolve_preset
 from wsrl_mjx.config.settings import Config, flat_fields
 from wsrl_mjx.config.validation import choose
 from wsrl_mjx.data import cache, files
-from wsrl_mjx.experiments import figure_pages, figure_runs, jobs, sweep, warmup_grid
+from wsrl_mjx.experiments import figure_pages, figure_runs, folder_pages, jobs, sweep, warmup_grid
 from wsrl_mjx.experiments.figure_pages import RUNS
 from wsrl_mjx.experiments.figure_runs import Request
 from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP, INSERTION
 from wsrl_mjx.experiments.warmup_grid import Axis, Grid
+from wsrl_mjx.runs import run_page
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.training import runtime
 
@@ -97,6 +98,7 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
         written = figure_pages.write(wanted, plan, folder)
         done = sum(jobs.is_done(job, folder / RUNS) for job in all_runs)
         console.say(f"{done} of {len(all_runs)} runs drawn: {', '.join(map(str, written))}")
+        run_page.attempt(lambda: folder_pages.write_figure(folder / wanted.figure), console)
 
     until_the_end(carry_out, console, "call it again to go on")
 

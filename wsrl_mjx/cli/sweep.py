@@ -16,10 +16,11 @@ from wsrl_mjx.analysis.text import counted
 from wsrl_mjx.cli import exits, start
 from wsrl_mjx.cli.start import Command
 from wsrl_mjx.config.settings import Config
-from wsrl_mjx.experiments import hosts, jobs, sweep, sweep_folder, sweep_report
+from wsrl_mjx.experiments import folder_pages, hosts, jobs, sweep, sweep_folder, sweep_report
 from wsrl_mjx.experiments.hosts import Host
 from wsrl_mjx.experiments.sweep import Axis, Part
 from wsrl_mjx.experiments.sweep_folder import Grid
+from wsrl_mjx.runs import run_page
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.setup import open_folder
 
@@ -78,10 +79,10 @@ def report(console: Console, config: Config, parts: list[Part], folder: Path) ->
     if not arms:
         console.say(f"{folder} is ready; no run is finished yet")
         return
-    title = f"WSRL: {config.env}, {Path(config.data.dataset).name} data, preset {config.preset}"
-    written = sweep_report.write(folder, arms, title)
+    written = sweep_report.write(folder, arms, sweep_report.title(config))
     console.say(comparison.markdown(written.table))
     console.say(f"written to {folder}: {', '.join(written.files)}, and a run folder for each program's run")
+    run_page.attempt(lambda: folder_pages.write_sweep(folder), console)
 
 
 def plan_parts(command: SweepCommand) -> list[Part]:

@@ -99,6 +99,9 @@ def _page(request: Request, plan: Plan, folder: Path, pictures: Sequence[str], r
         f"    {request.command}",
         *results,
     ]
+    if done := [job.name for _, job in plan.runs if job.name not in missing]:
+        pages = ", ".join(f"[{name}](../{RUNS}/{name}/{layout.REPORT})" for name in dict.fromkeys(done))
+        parts.append(f"The pages of its runs: {pages}.")
     if absent:
         parts += ["Missing:", "\n".join(f"* `{name}`: {reason}" for name, reason in absent.items())]
     return "\n\n".join(parts) + "\n"

@@ -14,6 +14,7 @@ from wsrl_mjx.analysis import comparison, curve_plots
 from wsrl_mjx.analysis.comparison import Arm, Line
 from wsrl_mjx.analysis.metrics import curve
 from wsrl_mjx.analysis.statistics import mean_interval
+from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import files
 from wsrl_mjx.experiments.jobs import is_finished
 from wsrl_mjx.experiments.sweep import Part
@@ -30,6 +31,11 @@ class Written(NamedTuple):
 
     table: list[Line]
     files: list[str]
+
+
+def title(config: Config) -> str:
+    """Returns the world, the data and the preset in a line."""
+    return f"WSRL: {config.env}, {Path(config.data.dataset).name} data, preset {config.preset}"
 
 
 def read(folder: Path, parts: Sequence[Part]) -> list[Arm]:

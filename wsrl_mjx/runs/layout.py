@@ -13,6 +13,7 @@ PRETRAINED = "pretrained"  # a finished pretraining; the cache has a folder of t
 LOCK = ".lock"
 SUMMARY = "summary.json"  # written last: where it is, the run is whole
 LEARNING_CURVE = "learning_curve.png"
+REPORT = "report.html"  # in a sweep's folder too, and in a figure's
 MAZE_LOOKS = "maze"  # what was seen at each evaluation in a maze
 MAZE_PICTURE = "maze.png"
 START_MAPS = "starts"  # which starts of an insertion succeeded at each evaluation

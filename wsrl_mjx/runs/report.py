@@ -1,5 +1,6 @@
 """What a run leaves for people: the summary, the table of returns before and after, the learning curve."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from wsrl_mjx.runs import layout
 from wsrl_mjx.runs.arms import read_arms
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.run_folder import RunFolder, kept_steps, read_metrics
+from wsrl_mjx.runs.run_record import RunRecord
 
 _OF_MOMENTS = (
     (layout.MAZE_LOOKS, maze_picture.draw, layout.MAZE_PICTURE),
@@ -32,13 +34,13 @@ PRETRAINING_SHARE = 0.3  # width of the pretraining's part of the curve, relativ
 
 
 def write(
-    path: Path, config: Config, reference: ReferenceScores | None, facts: dict[str, Any], console: Console
+    path: Path, config: Config, reference: ReferenceScores | None, record: RunRecord, console: Console
 ) -> None:
     """Writes the summary and the pictures into the run folder, and prints the table."""
-    rows = read_metrics(path)
+    rows, facts = read_metrics(path), asdict(record)
     summary = summarize(rows, config, reference, facts)
     if config.points:
-        figure = curve_plots.figure(read_arms(path), _title(config))
+        figure = curve_plots.figure(read_arms(path), title(config))
     else:
         figure = learning_curve(rows, config, reference, facts["behavior_return"])
     figure.savefig(path / layout.LEARNING_CURVE, dpi=130)
@@ -110,6 +112,18 @@ def _other_starts(rows: list[Row]) -> list[str]:
 
 def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, console: Console) -> None:
     """Prints returns before and after, one line a member, and where the time went."""
+    quantity = "Return" if reference is None else f"Return ({reference.quantity})"
+    quantity = "Success" if reference and reference.of_success else quantity
+    console.table(quantity, *summary_table(summary, reference))
+    spent = ", ".join(f"{name} {duration(value)}" for name, value in summary["seconds"].items())
+    compiled = duration(sum(summary["compile_seconds"].values()))
+    console.say(f"time: {spent}; compilation {compiled}")
+
+
+def summary_table(
+    summary: dict[str, Any], reference: ReferenceScores | None
+) -> tuple[list[str], list[list[str]]]:
+    """Returns the header and the lines of a table: a member's returns in the data, before and after."""
     show = lambda entry: _show(entry, reference)
     data = show(summary["behavior"])
     of_all = {
@@ -122,11 +136,7 @@ def print_summary(summary: dict[str, Any], reference: ReferenceScores | None, co
     header = [kind, "behavior data", *(TITLES.get(name, name.replace("_", ", ")) for name in names)]
     name = lambda member: member.label if member.point else str(member.seed)
     table = [[name(member), data, *(show(entry[n]) for n in names)] for member, entry in of_all.items()]
-    title = "Return" if reference is None else f"Return ({reference.quantity})"
-    console.table("Success" if reference and reference.of_success else title, header, table)
-    spent = ", ".join(f"{name} {duration(value)}" for name, value in summary["seconds"].items())
-    compiled = duration(sum(summary["compile_seconds"].values()))
-    console.say(f"time: {spent}; compilation {compiled}")
+    return header, table
 
 
 def learning_curve(
@@ -151,11 +161,12 @@ def learning_curve(
             left.annotate(text, (0.99, 0.02), xycoords="axes fraction", ha="right", fontsize=8, color=GREY)
         _draw(right, config, rows, "critic/q", ORANGE, lambda x: x)
         right.set_ylabel("mean Q on the training batches")
-        figure.suptitle(_title(config), fontsize=11)
+        figure.suptitle(title(config), fontsize=11)
     return figure
 
 
-def _title(config: Config) -> str:
+def title(config: Config) -> str:
+    """Returns method, world, data, seeds and preset in a line."""
     data = Path(config.data.dataset).name if config.needs_data else "no"
     seeds = counted(config.num_seeds, "seed")
     return f"{METHODS[config.method].title}: {config.env}, {data} data, {seeds}, preset {config.preset}"

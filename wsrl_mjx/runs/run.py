@@ -13,7 +13,7 @@ import numpy as np
 from wsrl_mjx.analysis.metrics import Row
 from wsrl_mjx.config.settings import Config
 from wsrl_mjx.data import held_out
-from wsrl_mjx.runs import lock, on_host, plan, report, resumption, signals
+from wsrl_mjx.runs import lock, on_host, plan, report, resumption, run_page, signals
 from wsrl_mjx.runs.beside import Beside
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.evaluation import Evaluation, Values
@@ -107,8 +107,8 @@ class Run:
             self._fine_tune(state, clock, step)
         else:
             self.console.say(f"{self.folder.path} is finished: {step:,} online steps are done")
-        reference, record = self.setup.env.reference, asdict(self.record)
-        report.write(self.folder.path, self.config, reference, record, self.console)
+        report.write(self.folder.path, self.config, self.setup.env.reference, self.record, self.console)
+        run_page.attempt(lambda: run_page.write(self.folder.path), self.console)
         if self.checkpoints.overdue:
             raise OSError(f"{self.folder.path} is finished, and its last checkpoint could not be saved")
 

@@ -2,7 +2,10 @@
 
 import csv
 import json
+import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import finished_runs
 import pytest
@@ -96,6 +99,23 @@ def test_the_table_has_every_member_and_every_point(swept: Path) -> None:
     assert [line.split(" | ")[0] for line in table[2:]] == [f"| {point}" for point in points]
     for picture in ("sweep.png", "curves.png"):
         assert (swept / "grid" / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_page_has_every_point_and_leads_to_every_run(swept: Path) -> None:
+    written = (swept / "grid" / "report.html").read_text()
+    for warmup in (16, 24):
+        for rate in ("1e-3", "3e-3"):
+            assert f'data-label="warmup_steps={warmup},actor_lr={rate}"' in written
+    addresses = [unquote(found) for found in re.findall('<a href="([^"]*)"', written)]
+    assert addresses == [f"{part.name}/report.html" for part in parts(swept)]
+    assert all((swept / "grid" / address).is_file() for address in addresses)
+    assert "--sweep actor_lr=1e-3,3e-3 --sweep warmup_steps=16,24</pre>" in written
+    marks = {(m["at"], m["text"]) for m in page_data(written)[0]["steps"]}
+    assert {(16, "first update: warmup_steps=16,actor_lr=1e-3"), (0.0, "switch")} < marks
+
+
+def page_data(written: str) -> list[Any]:
+    return json.loads(written.partition('id="data">')[2].partition("</script>")[0])
 
 
 def test_what_was_cut_off_goes_on_and_what_is_finished_stays(

@@ -65,6 +65,7 @@ def test_the_names_on_disk_stay() -> None:
     on_disk = {
         *("config.json", "versions.json", "metrics.csv", "tensorboard", "checkpoints", "damaged"),
         *("pretrained", "held_out.npz", ".lock", "summary.json", "learning_curve.png"),
+        "report.html",
         *("maze", "maze.png", "starts", "starts.png"),
         *("sweep.json", "table.md", "members.csv", "sweep.png", "curves.png"),
     }

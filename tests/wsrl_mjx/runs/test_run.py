@@ -76,6 +76,7 @@ def test_the_run_folder_is_whole(straight: Watched) -> None:
         "metrics.csv",
         "summary.json",
         "learning_curve.png",
+        "report.html",
         "held_out.npz",
     }
     assert {p.name for p in path.iterdir()} == names | {"checkpoints", "pretrained", "tensorboard", ".lock"}
