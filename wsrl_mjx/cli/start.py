@@ -20,6 +20,7 @@ from wsrl_mjx.runs import origins
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.new_folder import check_free
 from wsrl_mjx.runs.run_folder import read_config
+from wsrl_mjx.runs.trackers import Track
 from wsrl_mjx.training import runtime
 from wsrl_mjx.training.sharding import Devices
 
@@ -39,6 +40,9 @@ class Command:
     settings, as at the laptop preset."""
     devices: Devices = "auto"
     """The most devices of this machine to spread the members (seeds, grid points) over; on a CPU, cores."""
+    track: Track | None = None
+    """Where the metrics are copied to: tensorboard, wandb or none. Unset: what the run had, or tensorboard.
+    metrics.csv has them always."""
     cache_dir: Path = field(default_factory=cache.default_folder)
     """Where datasets, pretrainings and compiled programs are kept ($WSRL_MJX_CACHE)."""
 

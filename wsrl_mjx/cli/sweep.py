@@ -69,7 +69,7 @@ def carry_out(command: SweepCommand, console: Console) -> None:
     else:
         hosts.wait_for(folder / sweep_folder.GRID)
         open_folder(command.config, folder, resume=True)
-    jobs.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices)
+    jobs.carry_out(sweep.jobs(mine), folder, command.cache_dir, console, command.devices, command.track)
     report(console, command.config, parts, folder)
 
 

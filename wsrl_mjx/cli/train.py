@@ -22,7 +22,8 @@ def carry_out(command: Command, console: Console) -> None:
 
     run_dir = command.run_dir or start.free_run_dir(command.config)
     pretrained, config = shipped.chosen(command.pretrained, command.config, as_it_is=command.resume)
-    options = RunOptions(run_dir, command.cache_dir, command.resume, pretrained, command.devices)
+    given = command.resume, pretrained, command.devices, command.track
+    options = RunOptions(run_dir, command.cache_dir, *given)
     console.say(f"run folder {run_dir}")
     if pretrained is not None and command.pretrained is None:
         console.say(f"begins with the shipped pretraining {pretrained.name}; --pretrained none trains one")

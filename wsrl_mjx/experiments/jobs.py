@@ -18,6 +18,7 @@ from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.programs import Programs
 from wsrl_mjx.runs.run import Run
 from wsrl_mjx.runs.setup import RunOptions, open_folder
+from wsrl_mjx.runs.trackers import Track
 from wsrl_mjx.training.non_finite import NotFiniteError
 from wsrl_mjx.training.sharding import Devices
 
@@ -73,7 +74,12 @@ class PlannedRun:
 
 
 def carry_out(
-    jobs: Sequence[Job], folder: Path, cache_dir: Path, console: Console, devices: Devices = "auto"
+    jobs: Sequence[Job],
+    folder: Path,
+    cache_dir: Path,
+    console: Console,
+    devices: Devices = "auto",
+    track: Track | None = None,
 ) -> None:
     """Runs what is not finished of `jobs`, in their order; what was cut off goes on where it was.
 
@@ -101,7 +107,7 @@ def carry_out(
                 continue
             source = None  # it has its own, or finds it in the cache, or makes it
         options = RunOptions(
-            run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices
+            run_dir, cache_dir, resume=_is_begun(run_dir), pretrained=source, devices=devices, track=track
         )
         began = time.perf_counter()
         try:

@@ -7,6 +7,7 @@ CONFIG = "config.json"
 VERSIONS = "versions.json"
 METRICS = "metrics.csv"
 TENSORBOARD = "tensorboard"  # a folder a phase
+TRACKER = "tracker.json"  # where the metrics are copied to, if not to TensorBoard
 CHECKPOINTS = "checkpoints"
 DAMAGED = "damaged"  # where checkpoints go that could not be used
 PRETRAINED = "pretrained"  # a finished pretraining; the cache has a folder of this name, with one for each

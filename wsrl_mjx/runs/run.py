@@ -22,7 +22,7 @@ from wsrl_mjx.runs.pretraining_sharing import PretrainingSharing
 from wsrl_mjx.runs.programs import Programs, ProgramsBeside, ProgramsOfRun
 from wsrl_mjx.runs.resumption import Resumption
 from wsrl_mjx.runs.run_record import RunRecord
-from wsrl_mjx.runs.setup import RunOptions, Setup, open_folder, settings_of
+from wsrl_mjx.runs.setup import RunOptions, Setup, open_run, settings_of
 from wsrl_mjx.runs.training_programs import TrainingPrograms
 from wsrl_mjx.training import non_finite
 from wsrl_mjx.training.loop import Advanced
@@ -42,9 +42,9 @@ class Run:
     ) -> None:
         programs = programs or Programs()
         # Whatever is wrong is said before anything is compiled or written.
-        resumed = open_folder(config, options.run_dir, resume=True) if options.resume else None
+        resumed = open_run(config, options) if options.resume else None
         self.setup = Setup.make(config, options, programs.env(config))
-        self.folder = resumed or open_folder(config, options.run_dir, resume=False)
+        self.folder = resumed or open_run(config, options)
         self.console, self.record, placement = console, RunRecord(), self.setup.placement
         self.recipe = placement.fitted(self.setup.recipe)
         self.programs = ProgramsOfRun(programs, config, self.record, console)

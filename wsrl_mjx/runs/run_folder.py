@@ -1,5 +1,6 @@
 """The run folder: config, versions, metrics, summary. Never overwritten, appended to without a seam."""
 
+import contextlib
 import csv
 import io
 import json
@@ -17,8 +18,8 @@ from wsrl_mjx.analysis.metrics import COLUMNS, Row
 from wsrl_mjx.config import named_datasets
 from wsrl_mjx.config.settings import renamed
 from wsrl_mjx.data import digests, files
-from wsrl_mjx.runs import faults, layout, new_folder
-from wsrl_mjx.runs.events import Events
+from wsrl_mjx.runs import faults, layout, new_folder, trackers
+from wsrl_mjx.runs.trackers import Tracker
 
 RAISABLE = ("online_steps", "max_skipped_updates")  # no number before the end depends on them
 PACKAGES = (
@@ -43,8 +44,7 @@ class RunFolder:
         self.metrics_path = path / layout.METRICS
         self._written: int | None = None  # bytes of metrics.csv that are whole; None: all that it has
         self._waiting = b""  # rows that the disk has not taken yet
-        self._events: dict[str, Events] = {}  # by phase: each counts its own steps
-        self._events_kept: dict[str, int] | None = None  # last step by phase, after a resume
+        self.tracker: Tracker = trackers.TensorBoard(path)
 
     @classmethod
     def create(cls, path: Path, config: dict[str, Any]) -> "RunFolder":
@@ -112,21 +112,17 @@ class RunFolder:
         files.write_json(self.path / name, content)
 
     def append(self, rows: Iterable[Row]) -> None:
-        """Appends to metrics.csv and to the TensorBoard events; what a full disk does not take waits.
+        """Appends to metrics.csv, and tells the tracker; what a full disk does not take waits.
 
         Raises:
             OSError: the folder is gone, or cannot be written any more.
         """
-        text = io.StringIO(newline="")
+        text, added = io.StringIO(newline=""), list(rows)
         writer = csv.writer(text, lineterminator="\n")
-        for row in rows:
-            writer.writerow(row._replace(value=repr(row.value)))
-            member = f"{row.point}/seed{row.seed}".removeprefix("/")
-            self._events_of(row.phase).add(f"{row.name}/{member}", row.value, row.step)
+        writer.writerows(row._replace(value=repr(row.value)) for row in added)
         self._waiting += text.getvalue().encode()
         self.write_waiting()
-        for events in self._events.values():
-            events.flush()
+        self.tracker.add(added)
 
     def write_waiting(self) -> bool:
         """Writes the rows that wait; returns whether none does any more. Raises OSError as `append` does."""
@@ -176,24 +172,18 @@ class RunFolder:
             ValueError: the metrics have other columns; nothing is dropped then.
         """
         metrics.check_columns(self.metrics_path)  # the rows come later: the last may be torn
+        before: list[Row] = []
+        with contextlib.suppress(ValueError, TypeError):  # a torn one is no reason not to go on
+            before = read_metrics(self.path)
         self._written, self._waiting = len(",".join(COLUMNS)) + 1 if size is None else size, b""
         with self.metrics_path.open("r+b") as file:
             file.truncate(self._written)
-        self._events_kept = {}
-        for row in read_metrics(self.path):
-            self._events_kept[row.phase] = max(row.step, self._events_kept.get(row.phase, 0))
+        kept = read_metrics(self.path)
+        self.tracker.resume(kept, before[len(kept) :])
 
     def close(self) -> None:
-        """Closes the events."""
-        for events in self._events.values():
-            events.close()
-
-    def _events_of(self, phase: str) -> Events:
-        """Returns the phase's events; after a resume TensorBoard forgets the steps that come again."""
-        if phase not in self._events:
-            forget_from = None if self._events_kept is None else self._events_kept.get(phase, -1) + 1
-            self._events[phase] = Events(self.path / layout.TENSORBOARD / phase, forget_from)
-        return self._events[phase]
+        """Ends the tracking."""
+        self.tracker.close()
 
 
 def read_config(path: Path) -> dict[str, Any]:

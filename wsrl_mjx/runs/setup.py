@@ -14,8 +14,9 @@ from wsrl_mjx.config.grid import Member
 from wsrl_mjx.config.named_datasets import NamedDataset
 from wsrl_mjx.config.settings import ALGORITHM_FLAGS, Config, replace_flat, to_save
 from wsrl_mjx.keys import Purpose
-from wsrl_mjx.runs import on_host, origins, plan, pretrained, resumed_data, shipped
+from wsrl_mjx.runs import layout, on_host, origins, plan, pretrained, resumed_data, shipped, trackers
 from wsrl_mjx.runs.run_folder import RunFolder
+from wsrl_mjx.runs.trackers import Track
 from wsrl_mjx.training import runtime
 from wsrl_mjx.training.recipe import Recipe
 from wsrl_mjx.training.sharding import Devices, Placement
@@ -28,6 +29,7 @@ class RunOptions:
 
     Attributes:
         pretrained: folder of a run with a finished pretraining, or of a shipped one; None for its own.
+        track: where the metrics are copied to; None for what the run had, or TensorBoard.
     """
 
     run_dir: Path
@@ -35,6 +37,7 @@ class RunOptions:
     resume: bool = False
     pretrained: Path | None = None
     devices: Devices = "auto"
+    track: Track | None = None
 
 
 @dataclass(frozen=True)
@@ -113,13 +116,23 @@ def _check_source(source: Path | None, identity: dict[str, Any]) -> None:
         pretrained.check(source, identity)
 
 
-def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
+def open_folder(config: Config, run_dir: Path, resume: bool, track: Track | None = None) -> RunFolder:
     """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
-    settings = settings_of(config)
+    settings, chosen = settings_of(config), trackers.chosen(track, run_dir)
     if resume:
         algorithms = {name: settings[name] for name in ALGORITHM_FLAGS}
-        return RunFolder.reopen(run_dir, settings, settings_of(replace_flat(Config(), algorithms)))
-    return RunFolder.create(run_dir, settings)
+        folder = RunFolder.reopen(run_dir, settings, settings_of(replace_flat(Config(), algorithms)))
+    else:
+        folder = RunFolder.create(run_dir, settings)
+        if chosen != "tensorboard":
+            folder.write_json(layout.TRACKER, {"track": chosen})
+    folder.tracker = trackers.make(chosen, run_dir)
+    return folder
+
+
+def open_run(config: Config, options: RunOptions) -> RunFolder:
+    """Returns the folder of a run, made or gone on with; see `open_folder`."""
+    return open_folder(config, options.run_dir, options.resume, options.track)
 
 
 def settings_of(config: Config) -> dict[str, Any]:

@@ -63,7 +63,15 @@ def test_spelling_is_seen_where_it_counts(line: str, names: list[str]) -> None:
 def test_the_names_on_disk_stay() -> None:
     """Earlier versions' runs are gone on with, and other programs read them."""
     on_disk = {
-        *("config.json", "versions.json", "metrics.csv", "tensorboard", "checkpoints", "damaged"),
+        *(
+            "config.json",
+            "versions.json",
+            "metrics.csv",
+            "tensorboard",
+            "tracker.json",
+            "checkpoints",
+            "damaged",
+        ),
         *("pretrained", "held_out.npz", ".lock", "summary.json", "learning_curve.png"),
         "report.html",
         *("maze", "maze.png", "starts", "starts.png"),
