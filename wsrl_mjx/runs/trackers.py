@@ -4,6 +4,7 @@ A tracker is told of rows as they are written into the run's metrics, which stay
 is told what has been dropped from there and comes again.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -98,13 +99,12 @@ def chosen(track: Track | None, run_dir: Path) -> Track:
     Raises:
         ValueError: see `check`.
     """
+    found: Track = track or "tensorboard"
     if track is None:
-        try:
-            track = json.loads((run_dir / layout.TRACKER).read_text())["track"]
-        except (OSError, ValueError, KeyError, TypeError):  # a run that has TensorBoard
-            track = "tensorboard"
-    check(track)
-    return track
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a run that has TensorBoard
+            found = json.loads((run_dir / layout.TRACKER).read_text())["track"]
+    check(found)
+    return found
 
 
 def make(track: Track, run_dir: Path) -> Tracker:

@@ -6,6 +6,7 @@ their own axis, `online/step`, so numbers of evaluations may come after those of
 """
 
 import hashlib
+import importlib
 import json
 import os
 import queue
@@ -60,7 +61,7 @@ class WeightsAndBiases:
             print(f"wandb ends here, the run goes on ({type(error).__name__}: {error})")
 
     def _open(self) -> Any:
-        import wandb
+        wandb: Any = importlib.import_module("wandb")  # an extra, unknown to the type checker
 
         would_ask = "WANDB_MODE" not in os.environ and wandb.api.api_key is None
         run = wandb.init(
