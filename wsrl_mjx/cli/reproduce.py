@@ -28,6 +28,7 @@ from wsrl_mjx.experiments.figures import FIGURES, HEAT_MAP, INSERTION
 from wsrl_mjx.experiments.warmup_grid import Axis, Grid
 from wsrl_mjx.runs import run_page
 from wsrl_mjx.runs.console import Console
+from wsrl_mjx.runs.trackers import Track
 from wsrl_mjx.training import runtime
 
 PEGS = ("peg-insertion",)
@@ -65,6 +66,9 @@ class Command:
     for every seed."""
     out: Path | None = None
     """Folder of all figures and of the runs that they share; unset: runs/reproduce-<preset>."""
+    track: Track | None = None
+    """Where the metrics of new runs are copied to: tensorboard, wandb or none; unset: what a run had, or
+    tensorboard."""
     draw: bool = False
     """Draw what is finished, and run nothing."""
     cache_dir: Path = field(default_factory=cache.default_folder)
@@ -94,7 +98,7 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> None
             cache.enable_compilation_cache(command.cache_dir)
             for name, reason in plan.left_out.items():
                 console.say(f"{name} is left out: {reason}")
-            jobs.carry_out(chosen, folder / RUNS, command.cache_dir, console)
+            jobs.carry_out(chosen, folder / RUNS, command.cache_dir, console, track=command.track)
         written = figure_pages.write(wanted, plan, folder)
         done = sum(jobs.is_done(job, folder / RUNS) for job in all_runs)
         console.say(f"{done} of {len(all_runs)} runs drawn: {', '.join(map(str, written))}")

@@ -16,7 +16,7 @@ from wsrl_mjx.config.presets import preset_config, resolve_preset
 from wsrl_mjx.config.settings import ALGORITHM_FLAGS, Config, from_saved, replace_flat
 from wsrl_mjx.config.validation import validate
 from wsrl_mjx.data import cache, files
-from wsrl_mjx.runs import origins
+from wsrl_mjx.runs import origins, trackers
 from wsrl_mjx.runs.console import Console
 from wsrl_mjx.runs.new_folder import check_free
 from wsrl_mjx.runs.run_folder import read_config
@@ -149,6 +149,8 @@ def _check_paths(command: Command) -> None:
     if command.cache_dir.exists() and not command.cache_dir.is_dir():
         raise ValueError(f"cache-dir {command.cache_dir} is no folder")
     origins.check(command.pretrained)
+    if command.track is not None:
+        trackers.check(command.track)
 
 
 def _announce(console: Console, arguments: list[str], command: Command) -> None:

@@ -42,9 +42,9 @@ class Run:
     ) -> None:
         programs = programs or Programs()
         # Whatever is wrong is said before anything is compiled or written.
-        resumed = open_run(config, options) if options.resume else None
+        resumed = open_run(config, options, console.say) if options.resume else None
         self.setup = Setup.make(config, options, programs.env(config))
-        self.folder = resumed or open_run(config, options)
+        self.folder = resumed or open_run(config, options, console.say)
         self.console, self.record, placement = console, RunRecord(), self.setup.placement
         self.recipe = placement.fitted(self.setup.recipe)
         self.programs = ProgramsOfRun(programs, config, self.record, console)
@@ -92,8 +92,8 @@ class Run:
                 self.programs.stop_ahead()
                 self.beside.close()
                 on_host.close(setup.env, self.console)
-                self.folder.close()
                 self.checkpoints.close()
+                self.folder.close()  # the last: its tracker may wait
 
     def _train(self) -> None:
         phase, step, state, clock = self._start_or_resume()

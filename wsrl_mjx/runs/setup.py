@@ -1,5 +1,6 @@
 """What a run computes with: made from its settings, and checked before anything is written or compiled."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -116,23 +117,23 @@ def _check_source(source: Path | None, identity: dict[str, Any]) -> None:
         pretrained.check(source, identity)
 
 
-def open_folder(config: Config, run_dir: Path, resume: bool, track: Track | None = None) -> RunFolder:
+def open_folder(config: Config, run_dir: Path, resume: bool) -> RunFolder:
     """Makes the run's folder, or opens it to go on there; see `RunFolder` for what is refused."""
-    settings, chosen = settings_of(config), trackers.chosen(track, run_dir)
+    settings = settings_of(config)
     if resume:
         algorithms = {name: settings[name] for name in ALGORITHM_FLAGS}
-        folder = RunFolder.reopen(run_dir, settings, settings_of(replace_flat(Config(), algorithms)))
-    else:
-        folder = RunFolder.create(run_dir, settings)
-        if chosen != "tensorboard":
-            folder.write_json(layout.TRACKER, {"track": chosen})
-    folder.tracker = trackers.make(chosen, run_dir)
+        return RunFolder.reopen(run_dir, settings, settings_of(replace_flat(Config(), algorithms)))
+    return RunFolder.create(run_dir, settings)
+
+
+def open_run(config: Config, options: RunOptions, say: Callable[[str], None]) -> RunFolder:
+    """Returns a folder to train in, with its tracker; see `open_folder` and `trackers.chosen`."""
+    track = trackers.chosen(options.track, options.run_dir)
+    folder = open_folder(config, options.run_dir, options.resume)
+    if not options.resume and track != "tensorboard":
+        folder.write_json(layout.TRACKER, {"track": track})
+    folder.tracker = trackers.make(track, options.run_dir, say)
     return folder
-
-
-def open_run(config: Config, options: RunOptions) -> RunFolder:
-    """Returns the folder of a run, made or gone on with; see `open_folder`."""
-    return open_folder(config, options.run_dir, options.resume, options.track)
 
 
 def settings_of(config: Config) -> dict[str, Any]:

@@ -6,7 +6,7 @@ is told what has been dropped from there and comes again.
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Protocol, get_args
@@ -107,10 +107,10 @@ def chosen(track: Track | None, run_dir: Path) -> Track:
     return found
 
 
-def make(track: Track, run_dir: Path) -> Tracker:
-    """Returns the tracker of a run; nothing is opened before the first row."""
+def make(track: Track, run_dir: Path, say: Callable[[str], None]) -> Tracker:
+    """Returns the tracker of a run; nothing is opened before the first row, and `say` hears of troubles."""
     if track == "wandb":
         from wsrl_mjx.runs.wandb_tracker import WeightsAndBiases
 
-        return WeightsAndBiases(run_dir)
+        return WeightsAndBiases(run_dir, say)
     return TensorBoard(run_dir) if track == "tensorboard" else Nothing()
