@@ -36,7 +36,7 @@ def main() -> None:
             run.log(json.loads(line))
         run.finish()
     except Exception as error:
-        print(f"it ends here, metrics.csv goes on ({_short(error)})", file=told, flush=True)
+        print(f"it ends here, the training goes on ({_short(error)})", file=told, flush=True)
         told.close()
         os._exit(1)  # at the end of an interpreter wandb waits for a network that may never come
 

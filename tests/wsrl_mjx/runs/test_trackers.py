@@ -158,7 +158,7 @@ def test_an_error_there_is_said_and_the_run_goes_on(tmp_path: Path, fake: Fake) 
     folder.append(rows(10, 1.0))
     folder.close()
     folder.append(rows(20, 2.0))  # there is nobody who reads it
-    assert said == ["wandb: it ends here, metrics.csv goes on (ConnectionError: no network)"]
+    assert said == ["wandb: it ends here, the training goes on (ConnectionError: no network)"]
     assert [row.value for row in read_metrics(tmp_path / "run")] == [1.0, 2.0]
 
 
