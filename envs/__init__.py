@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from envs.adapters.gymnasium import ids as gymnasium_ids
+from envs.adroit_door import AdroitDoor
 from envs.ant import Ant
 from envs.ant_direction import AntDirection
 from envs.ant_maze import AntMaze
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 REGISTRY: dict[str, Callable[..., Environment]] = {
+    "adroit-door": AdroitDoor,
     "ant": Ant,
     "ant-direction": AntDirection,
     "franka-peg-insertion": FrankaInsertion,

@@ -16,6 +16,7 @@ import mujoco
 PACKAGE = "gymnasium_robotics"
 FILES = ("adroit_door.xml", "adroit_model.xml", "adroit_assets.xml")  # the door's; it includes the others
 COUPLINGS = ("T_FFJ1c", "T_MFJ1c", "T_RFJ1c", "T_LFJ1c")  # a finger's two last joints bend together
+CONTACTS = 12
 SITES = ("S_grasp", "S_handle")
 # Gymnasium-Robotics sets these gains in code: N m/rad of the wrist and of the fingers.
 WRIST, FINGERS = ("A_WRJ1", "A_WRJ0"), ("A_FFJ3", "A_THJ0")  # the first and the last motor
@@ -59,11 +60,15 @@ def door_text() -> str:
     return "\n".join([*((adroit_assets() / name).read_text() for name in FILES), repr(edits)])
 
 
-def door_model() -> mujoco.MjModel:
+def door_model(contacts: int = CONTACTS) -> mujoco.MjModel:
     """Returns the hand before a door; the door's frame is the only mocap body, at `mocap_pos[0]`.
 
     The original's reset writes the frame's place into the model. Here it is data, so that one model serves
     all episodes.
+
+    Args:
+        contacts: how many contact points of each kind MJX keeps, the deepest ones; C MuJoCo keeps all. The
+            kinds are a finger on a finger, a fingertip on a thing, any other part on a thing.
 
     Raises:
         ValueError: see `adroit_assets`.
@@ -81,6 +86,8 @@ def door_model() -> mujoco.MjModel:
         _round(geom)
         _set_contacts(geom)
     spec.option.noslip_iterations = 0  # MJX has none
+    limit = spec.add_numeric(name="max_contact_points", size=1)
+    limit.data = [contacts]
     return spec.compile()
 
 

@@ -119,6 +119,14 @@ class Simulation:
             # A loop, not unrolled substeps: the compiled program holds the simulation once.
             return jax.lax.fori_loop(0, self.substeps, substep, physics)
 
+    def site_positions(self, qpos: jax.Array, mocap: Mocap | None = None) -> jax.Array:
+        """Returns where the model's sites are, [S, 3] m, at the positions `qpos` [nq]."""
+        data = self._template.replace(qpos=qpos)
+        if mocap is not None:
+            data = self._with_mocap(data, mocap)
+        with jax.default_matmul_precision("highest"):
+            return mjx.kinematics(self._model, data).site_xpos
+
     def _step_with(self, feedback: Feedback, physics: Physics, data: mjx.Data) -> mjx.Data:
         """Makes one Euler step with commands that come from its own positions, velocities and bias forces."""
         model = self._model
@@ -132,9 +140,13 @@ class Simulation:
         if control is not None:
             data = data.replace(ctrl=control)
         if mocap is not None:
-            data = data.replace(mocap_pos=mocap.pos)
-            data = data if mocap.quat is None else data.replace(mocap_quat=mocap.quat)
+            data = self._with_mocap(data, mocap)
         return data if physics.act is None else data.replace(act=physics.act)
+
+    @staticmethod
+    def _with_mocap(data: mjx.Data, mocap: Mocap) -> mjx.Data:
+        data = data.replace(mocap_pos=mocap.pos)
+        return data if mocap.quat is None else data.replace(mocap_quat=mocap.quat)
 
 
 def gymnasium_model_path(file_name: str) -> Path:
@@ -166,10 +178,21 @@ def load_model(mjcf: str, *, integrator: str, iterations: int, ls_iterations: in
     Raises:
         ValueError: an option is not one of its choices.
     """
+    check_budget(integrator, iterations, ls_iterations)
+    return with_budget(_compile(mjcf), integrator, iterations, ls_iterations)
+
+
+def check_budget(integrator: str, iterations: int, ls_iterations: int) -> None:
+    """Raises ValueError unless these can be an integrator and a solver budget."""
     check_choice("integrator", integrator, INTEGRATORS)
     check_positive_int("iterations", iterations)
     check_positive_int("ls_iterations", ls_iterations)
-    model = _compile(mjcf)
+
+
+def with_budget(
+    model: mujoco.MjModel, integrator: str, iterations: int, ls_iterations: int
+) -> mujoco.MjModel:
+    """Returns `model`, with its integrator and solver budget set."""
     model.opt.integrator = INTEGRATORS[integrator]
     model.opt.iterations = iterations
     model.opt.ls_iterations = ls_iterations

@@ -119,7 +119,41 @@ def _peg(laptop_offline_steps: int) -> Domain:
 
 PEG, FRANKA_PEG = _peg(4000), _peg(6000)
 
-BY_NAME = {"ant": ANT, "ant-direction": UNTRAINED, "peg-insertion": PEG, "franka-peg-insertion": FRANKA_PEG}
+# As in the released code's settings for the hand with a sparse reward; there a step costs 1 and success 0,
+# which comes to the same -5 and 5.
+ADROIT = Domain(
+    ("random",),
+    {
+        "all": {
+            "reward_scale": 10.0,
+            "reward_bias": -5.0,
+            "offline_algo": "calql",
+            "iql_expectile": 0.7,
+            "iql_beta": 0.5,
+        },
+        "paper": {
+            "offline_steps": 20_000,
+            "cql_alpha": 1.0,
+            "critic_hidden": (512, 512, 512),
+            "actor_hidden": (512, 512),
+        },
+        "laptop": SPARSE_LAPTOP
+        | {
+            "dataset_size": 50_000,
+            "collect_envs": 50,
+            "critic_hidden": (128, 128),
+            "actor_hidden": (128, 128),
+        },
+    },
+)
+
+BY_NAME = {
+    "adroit-door": ADROIT,
+    "ant": ANT,
+    "ant-direction": UNTRAINED,
+    "peg-insertion": PEG,
+    "franka-peg-insertion": FRANKA_PEG,
+}
 BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "gym:": ON_HOST, "pointmaze-": POINT_MAZE}
 
 
