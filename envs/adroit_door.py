@@ -18,7 +18,7 @@ from envs.adroit_models import CONTACTS, SITES, door_model, door_text
 from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.checks import check_choice, check_interval, check_positive_int
 from envs.labels import XYZ, position_labels
-from envs.simulation import Mocap, Physics, Simulation, check_budget, with_budget
+from envs.simulation import Physics, Placed, Simulation, check_budget, with_budget
 
 METRICS = ("success",)  # 1 in a step that ends with the door open
 REWARDS = ("sparse", "dense")
@@ -27,6 +27,7 @@ OPEN = 1.35  # rad, of the door's hinge: the task is done
 AJAR = 1.0  # rad, from where on the door is observed as open
 HINGE, LATCH = 28, 29  # among the positions
 OBS_SIZE = 39
+HANDLE = slice(32, 35)  # of the observation: where the handle is, m
 FARTHEST = 0.1  # m, how far the frame may be put beyond where the original puts it
 
 
@@ -59,8 +60,8 @@ class AdroitDoor:
     frame_z: tuple[float, float] = (0.252, 0.35)
     contacts: int = CONTACTS  # of each kind that MJX keeps, see `door_model`
     integrator: str = "euler"
-    iterations: int = 4
-    ls_iterations: int = 8
+    iterations: int = 8
+    ls_iterations: int = 16
     time_limit: int = 200  # control steps
     simulation: Simulation = field(init=False, repr=False)
     palm: jax.Array = field(init=False, repr=False)  # [3] m, at the start
@@ -74,7 +75,7 @@ class AdroitDoor:
         palm, handle = (data.site(name).xpos.astype(np.float32) for name in SITES)
         object.__setattr__(self, "simulation", Simulation(model, self.substeps))
         object.__setattr__(self, "palm", jnp.asarray(palm))
-        object.__setattr__(self, "handle", jnp.asarray(handle - data.mocap_pos[0], jnp.float32))
+        object.__setattr__(self, "handle", jnp.asarray(handle - model.body("frame").pos, jnp.float32))
 
     def _check(self) -> None:
         check_choice("reward", self.reward, REWARDS)
@@ -104,9 +105,12 @@ class AdroitDoor:
     def action_labels(self) -> tuple[str, ...]:
         """Where each motor's joint is told to be by an action of 1 [A]."""
         model, labels = self.simulation.mj_model, position_labels(self.simulation.mj_model)
+        # A motor is a spring between the joint and what it is told, whose gains need not be alike.
+        stretch = -model.actuator_gainprm[:, 0] / model.actuator_biasprm[:, 1]
+        farthest = stretch * model.actuator_ctrlrange[:, 1]
         return tuple(
             f"{label.split(' (')[0]}: {high:g} {label.split('(')[1][:-1]}"
-            for label, high in zip(labels, model.actuator_ctrlrange[:, 1], strict=False)
+            for label, high in zip(labels, farthest, strict=False)
         )
 
     @property
@@ -132,10 +136,10 @@ class AdroitDoor:
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([28], in [-1, 1]) for one control step."""
-        mocap = Mocap(state.context[None])
+        placed = self.placed(state.context)
         control = self.simulation.control(action)
-        physics = self.simulation.advance(state.physics, control, lambda physics: (physics, mocap))
-        sites = self.simulation.site_positions(physics.qpos, mocap)
+        physics = self.simulation.advance(state.physics, control, lambda physics: (physics, placed))
+        sites = self.simulation.site_positions(physics.qpos, placed)
         obs = observe(physics.qpos, sites)
         opened = physics.qpos[HINGE] >= OPEN
         success = opened.astype(jnp.float32)
@@ -148,6 +152,12 @@ class AdroitDoor:
             terminated=opened if sparse else jnp.zeros_like(opened),
             metrics=state.metrics | {"success": success},
         )
+
+    def placed(self, frame: jax.Array) -> Placed:
+        """Returns where the bodies are with the door's frame at a place [3]."""
+        model = self.simulation.mj_model
+        own = jnp.asarray(model.body_pos, jnp.float32)
+        return Placed(body_pos=own.at[model.body("frame").id].set(frame))
 
 
 def observe(qpos: jax.Array, sites: jax.Array) -> jax.Array:

@@ -61,10 +61,10 @@ def door_text() -> str:
 
 
 def door_model(contacts: int = CONTACTS) -> mujoco.MjModel:
-    """Returns the hand before a door; the door's frame is the only mocap body, at `mocap_pos[0]`.
+    """Returns the hand before a door.
 
-    The original's reset writes the frame's place into the model. Here it is data, so that one model serves
-    all episodes.
+    The original's reset writes the place of the body "frame" into the model. Here it is data, so that one
+    model serves all episodes.
 
     Args:
         contacts: how many contact points of each kind MJX keeps, the deepest ones; C MuJoCo keeps all. The
@@ -81,7 +81,6 @@ def door_model(contacts: int = CONTACTS) -> mujoco.MjModel:
     for geom, name in zip(parts, DOOR_PARTS, strict=True):
         geom.name = name
         geom.rgba = METAL if name in ("knob", "handle", "bolt") else WOOD
-    spec.body("frame").mocap = True
     for geom in spec.geoms:
         _round(geom)
         _set_contacts(geom)

@@ -22,10 +22,11 @@ import numpy as np
 from envs.base import Environment
 from envs.episode import Episodes
 from envs.quiet_mjx import mjx
-from envs.simulation import BeforeSubstep, Feedback, Mocap, Physics, Simulation
+from envs.simulation import BeforeSubstep, Feedback, Physics, Placed, Simulation
 
 # MuJoCo's own defaults, and Gymnasium's: the solver stops before, where it has converged.
 ITERATIONS, LS_ITERATIONS = 100, 50
+OF_MODEL = ("body_pos",)  # what a task writes into the model; all else is in its data
 SEEN = ("xpos", "xquat", "xmat", "site_xpos", "site_xmat", "qfrc_bias")  # what a feedback may read
 
 Arrays = dict[str, Any]
@@ -63,28 +64,28 @@ class SimulationInMuJoCo(Simulation):
         A feedback sees positions, velocities and the fields `SEEN`; every other number of its data is NaN.
         """
         if before_substep is None and not callable(control):
-            return self._stepped(physics, control, None, self.substeps)
+            return self._stepped(physics, control, Placed(), self.substeps)
 
         def substep(_: jax.Array, now: Physics) -> Physics:
-            now, mocap = (now, None) if before_substep is None else before_substep(now)
-            commands = control(self._seen(now, mocap), now) if callable(control) else control
-            return self._stepped(now, commands, mocap, 1)
+            now, placed = (now, Placed()) if before_substep is None else before_substep(now)
+            commands = control(self._seen(now, placed), now) if callable(control) else control
+            return self._stepped(now, commands, placed, 1)
 
         with jax.default_matmul_precision("highest"):
             return jax.lax.fori_loop(0, self.substeps, substep, physics)
 
-    def _stepped(self, physics: Physics, control: jax.Array, mocap: Mocap | None, steps: int) -> Physics:
+    def _stepped(self, physics: Physics, control: jax.Array, placed: Placed, steps: int) -> Physics:
         """Returns the physics after `steps` simulation steps with the same commands [nu]."""
-        before = _inputs(physics, mocap) | {"ctrl": control}
+        before = _inputs(physics, placed) | {"ctrl": control}
         names = ("qpos", "qvel", "qacc_warmstart", *(() if physics.act is None else ("act",)))
         after = self._called(partial(mujoco.mj_step, nstep=steps), before, names)
         return physics.replace(
             qpos=after["qpos"], qvel=after["qvel"], warmstart=after["qacc_warmstart"], act=after.get("act")
         )
 
-    def _seen(self, physics: Physics, mocap: Mocap | None) -> mjx.Data:
+    def _seen(self, physics: Physics, placed: Placed) -> mjx.Data:
         """Returns what a feedback sees between the two halves of a simulation step."""
-        fields = self._called(_first_half, _inputs(physics, mocap), SEEN)
+        fields = self._called(_first_half, _inputs(physics, placed), SEEN)
         return self._unseen.replace(qpos=physics.qpos, qvel=physics.qvel, **fields)
 
     def _called(self, function: Any, inputs: Arrays, names: tuple[str, ...]) -> Arrays:
@@ -107,7 +108,8 @@ class SimulationInMuJoCo(Simulation):
                         leaf[row] = np.nan
                     continue
                 for name, leaf in rows.items():
-                    getattr(self.data, name).flat[:] = leaf[row]
+                    holder = self.mj_model if name in OF_MODEL else self.data
+                    getattr(holder, name).flat[:] = leaf[row]
                 function(self.mj_model, self.data)
                 for name, leaf in found.items():
                     leaf[row] = getattr(self.data, name).ravel()
@@ -131,14 +133,11 @@ def in_mujoco(env: Environment) -> Episodes:
     return Episodes(task)
 
 
-def _inputs(physics: Physics, mocap: Mocap | None) -> Arrays:
+def _inputs(physics: Physics, placed: Placed) -> Arrays:
     """Returns what a simulation step begins from, by the names that C MuJoCo has for it."""
     inputs = {"qpos": physics.qpos, "qvel": physics.qvel, "qacc_warmstart": physics.warmstart}
     inputs |= {} if physics.act is None else {"act": physics.act}
-    if mocap is None:
-        return inputs
-    inputs["mocap_pos"] = mocap.pos
-    return inputs if mocap.quat is None else inputs | {"mocap_quat": mocap.quat}
+    return inputs | {name: leaf for name, leaf in placed._asdict().items() if leaf is not None}
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from flax import struct
 from envs.base import EnvState, ReferenceScores, fingerprint, first_state
 from envs.checks import check_choice, check_finite, check_not_negative, check_positive, check_positive_int
 from envs.labels import amount
-from envs.simulation import BeforeSubstep, Mocap, Physics, Simulation, load_model
+from envs.simulation import BeforeSubstep, Physics, Placed, Simulation, load_model
 
 METRICS = ("success",)  # 1 in the step that inserts the peg
 STARTS = ("inside", "outside", "everywhere")
@@ -216,12 +216,12 @@ class InsertionTask(ABC):
         beside = jnp.abs(tip[:2] - hole.position).max()
         return (tip[2] <= INSERTED) & (beside <= 2 * (self.radius + self.clearance))
 
-    def plate(self, hole: Hole) -> Mocap:
+    def plate(self, hole: Hole) -> Placed:
         """Returns where the plate is: its middle is the hole's."""
         half = hole.yaw / 2
         place = jnp.append(hole.position, 0.0)
         turned = jnp.stack([jnp.cos(half), jnp.zeros(()), jnp.zeros(()), jnp.sin(half)])
-        return Mocap(place[None], turned[None])
+        return Placed(place[None], turned[None])
 
     def seen(self, obs: jax.Array) -> dict[str, jax.Array]:
         """Returns what observations [..., O] say: `position`, `velocity` and `error` [..., D], m and rad."""

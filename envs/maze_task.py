@@ -13,7 +13,7 @@ from envs.checks import check_positive, check_positive_int
 from envs.labels import motor_labels, position_labels, velocity_labels
 from envs.maze import Maze, find_map, make_maze, start_cells
 from envs.maze_maps import Cell
-from envs.simulation import Mocap, Physics, Simulation, load_model
+from envs.simulation import Physics, Placed, Simulation, load_model
 
 METRICS = ("success",)  # 1 in the step that reaches the goal
 
@@ -115,9 +115,9 @@ class MazeTask(ABC):
         """Applies `action` ([A], in [-1, 1]) for one control step, in the maze of the state's context."""
         maze: Maze = state.context
 
-        def before_substep(physics: Physics) -> tuple[Physics, Mocap]:
+        def before_substep(physics: Physics) -> tuple[Physics, Placed]:
             physics = self.limit(physics)
-            return physics, Mocap(maze.boxes_near(physics.qpos[:2]))
+            return physics, Placed(maze.boxes_near(physics.qpos[:2]))
 
         control = self.simulation.control(action)
         physics = self.simulation.advance(state.physics, control, before_substep)

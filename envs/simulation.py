@@ -40,14 +40,16 @@ class Physics(struct.PyTreeNode):
     )
 
 
-class Mocap(NamedTuple):
-    """Where the model's mocap bodies are."""
+class Placed(NamedTuple):
+    """Where bodies of the model are that no joint moves; None for the model's own places."""
 
-    pos: jax.Array  # [M, 3] m
-    quat: jax.Array | None = None  # [M, 4]; None for the model's own
+    mocap_pos: jax.Array | None = None  # [M, 3] m
+    mocap_quat: jax.Array | None = None  # [M, 4]
+    # MJX moves a mocap body without what hangs on it. One with joints below it is put here.
+    body_pos: jax.Array | None = None  # [nbody, 3] m, each from its parent
 
 
-BeforeSubstep = Callable[[Physics], tuple[Physics, Mocap]]
+BeforeSubstep = Callable[[Physics], tuple[Physics, Placed]]
 Feedback = Callable[[mjx.Data, Physics], jax.Array]  # -> [nu], from positions and velocities of this substep
 
 
@@ -101,16 +103,17 @@ class Simulation:
             physics: where it begins.
             control: the actuator commands [nu], held all along; or what gives them in every substep, between
                 the two halves of it, as between C MuJoCo's `mj_step1` and `mj_step2`.
-            before_substep: called before each substep; returns the physics to go on from, and where the
-                model's mocap bodies are.
+            before_substep: called before each substep; returns the physics to go on from, and where
+                bodies are that no joint moves.
         """
 
         def substep(_: jax.Array, now: Physics) -> Physics:
-            now, mocap = (now, None) if before_substep is None else before_substep(now)
+            now, placed = (now, Placed()) if before_substep is None else before_substep(now)
+            model = self._model_with(placed)
             if callable(control):
-                data = self._step_with(control, now, self._assemble(now, None, mocap))
+                data = self._step_with(model, control, now, self._assemble(now, None, placed))
             else:
-                data = mjx.step(self._model, self._assemble(now, control, mocap))
+                data = mjx.step(model, self._assemble(now, control, placed))
             act = None if now.act is None else data.act
             return now.replace(qpos=data.qpos, qvel=data.qvel, warmstart=data.qacc_warmstart, act=act)
 
@@ -119,34 +122,34 @@ class Simulation:
             # A loop, not unrolled substeps: the compiled program holds the simulation once.
             return jax.lax.fori_loop(0, self.substeps, substep, physics)
 
-    def site_positions(self, qpos: jax.Array, mocap: Mocap | None = None) -> jax.Array:
+    def site_positions(self, qpos: jax.Array, placed: Placed) -> jax.Array:
         """Returns where the model's sites are, [S, 3] m, at the positions `qpos` [nq]."""
-        data = self._template.replace(qpos=qpos)
-        if mocap is not None:
-            data = self._with_mocap(data, mocap)
+        data = _with_mocap(self._template.replace(qpos=qpos), placed)
         with jax.default_matmul_precision("highest"):
-            return mjx.kinematics(self._model, data).site_xpos
+            return mjx.kinematics(self._model_with(placed), data).site_xpos
 
-    def _step_with(self, feedback: Feedback, physics: Physics, data: mjx.Data) -> mjx.Data:
+    def _model_with(self, placed: Placed) -> mjx.Model:
+        return self._model if placed.body_pos is None else self._model.replace(body_pos=placed.body_pos)
+
+    @staticmethod
+    def _step_with(model: mjx.Model, feedback: Feedback, physics: Physics, data: mjx.Data) -> mjx.Data:
         """Makes one Euler step with commands that come from its own positions, velocities and bias forces."""
-        model = self._model
         data = mjx.fwd_velocity(model, mjx.fwd_position(model, data))
         data = mjx.fwd_actuation(model, data.replace(ctrl=feedback(data, physics)))
         data = mjx.fwd_acceleration(model, data)
         return mjx.euler(model, mjx.solve(model, data))
 
-    def _assemble(self, physics: Physics, control: jax.Array | None, mocap: Mocap | None) -> mjx.Data:
+    def _assemble(self, physics: Physics, control: jax.Array | None, placed: Placed) -> mjx.Data:
         data = self._template.replace(qpos=physics.qpos, qvel=physics.qvel, qacc_warmstart=physics.warmstart)
         if control is not None:
             data = data.replace(ctrl=control)
-        if mocap is not None:
-            data = self._with_mocap(data, mocap)
+        data = _with_mocap(data, placed)
         return data if physics.act is None else data.replace(act=physics.act)
 
-    @staticmethod
-    def _with_mocap(data: mjx.Data, mocap: Mocap) -> mjx.Data:
-        data = data.replace(mocap_pos=mocap.pos)
-        return data if mocap.quat is None else data.replace(mocap_quat=mocap.quat)
+
+def _with_mocap(data: mjx.Data, placed: Placed) -> mjx.Data:
+    fields = {"mocap_pos": placed.mocap_pos, "mocap_quat": placed.mocap_quat}
+    return data.replace(**{name: leaf for name, leaf in fields.items() if leaf is not None})
 
 
 def gymnasium_model_path(file_name: str) -> Path:

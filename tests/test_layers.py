@@ -16,7 +16,13 @@ ABOVE_SETTINGS = PACKAGES[PACKAGES.index("config") :]  # who may make environmen
 # What a world is, how a program with it is compiled, and how installed packages are found.
 CONTRACT = ("envs.base.", "envs.programs.", "envs.plugins.")
 # Who walks through a maze needs its map, and who inserts a peg its hole.
-KNOWS_TASKS = ("data/waypoints.py", "data/steering.py", "data/inserting.py", "data/scripted.py")
+KNOWS_TASKS = tuple(f"data/{name}.py" for name in ("waypoints", "steering", "inserting", "opening", "scripted"))
+    "data/waypoints.py",
+    "data/steering.py",
+    "data/inserting.py",
+    "data/opening.py",
+    "data/scripted.py",
+)
 
 
 def imports(path: Path) -> set[str]:

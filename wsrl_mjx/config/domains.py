@@ -122,7 +122,7 @@ PEG, FRANKA_PEG = _peg(4000), _peg(6000)
 # As in the released code's settings for the hand with a sparse reward; there a step costs 1 and success 0,
 # which comes to the same -5 and 5.
 ADROIT = Domain(
-    ("random",),
+    ("human-like", "demos-25", "random"),
     {
         "all": {
             "reward_scale": 10.0,

@@ -25,10 +25,12 @@ MIXTURES: dict[str, tuple[str, ...]] = {
     "play": ("play",),
     "diverse": ("diverse",),
     "mixed": ("mixed",),
+    "human-like": ("human-like",),
     "demos-20": ("demonstration",),
+    "demos-25": ("demonstration",),
     "demos-100": ("demonstration",),
 }
-DEMONSTRATIONS = {"demos-20": 20, "demos-100": 100}  # successful episodes, and nothing else
+DEMONSTRATIONS = {"demos-20": 20, "demos-25": 25, "demos-100": 100}  # successful episodes, and nothing else
 UNTRAINED = ("random", *scripted.KINDS)  # levels without a shipped network
 
 Progress = Callable[[int], None]  # called with the number of rows collected so far

@@ -37,8 +37,8 @@ class DataConfig:
     """Share of the trajectories that succeed, where episodes succeed or fail: of the outcome that is too
     frequent, trajectories are left out at random; unset: as they were rolled out."""
     behavior_error: float | None = None
-    """Standard deviation of what a peg's script believes of the hole's place, in metres; unset: the
-    script's own."""
+    """Standard deviation of what a script believes of the hole's or the handle's place, in metres;
+    unset: the script's own."""
     reward_scale: float = 1.0
     """The learner sees scale * reward + bias, offline and online."""
     reward_bias: float = 0.0

@@ -19,9 +19,10 @@ def behavior(env: Environment, level: str, error: float | None = None) -> Source
 
     Args:
         env: what `envs.make` returns.
-        level: "random"; in a maze "play" or "diverse"; for a peg "demonstration", "mixed" or "play"; or a
-            level that is shipped for it, such as "medium".
-        error: of a peg's script, m, in what it believes of the hole's place; None for its own.
+        level: "random"; in a maze "play" or "diverse"; for a peg "demonstration", "mixed" or "play"; for a
+            door "demonstration" or "human-like"; or a level that is shipped for it, such as "medium".
+        error: of a peg's or a door's script, m, in what it believes of the hole's or handle's place; None
+            for its own.
 
     Raises:
         ValueError: no such behaviour of this environment; the message lists those that are shipped.

@@ -2,14 +2,15 @@
 
 from typing import Any, NamedTuple
 
+from envs.adroit_door import AdroitDoor
 from envs.base import Environment
 from envs.episode import Episodes
 from envs.insertion import InsertionTask
 from envs.maze_task import MazeTask
-from wsrl_mjx.data import inserting, waypoints
+from wsrl_mjx.data import inserting, opening, waypoints
 from wsrl_mjx.data.rollout import Controller
 
-KINDS = tuple(dict.fromkeys((*waypoints.KINDS, *inserting.KINDS)))
+KINDS = tuple(dict.fromkeys((*waypoints.KINDS, *inserting.KINDS, *opening.KINDS)))
 
 
 def kinds(env: Environment) -> tuple[str, ...]:
@@ -17,6 +18,8 @@ def kinds(env: Environment) -> tuple[str, ...]:
     task = env.task if isinstance(env, Episodes) else None
     if isinstance(task, InsertionTask):
         return tuple(inserting.KINDS)
+    if isinstance(task, AdroitDoor):
+        return tuple(opening.KINDS)
     return waypoints.KINDS if isinstance(task, MazeTask) else ()
 
 
@@ -45,9 +48,12 @@ def source(env: Environment, kind: str, error: float | None = None) -> Source:
     Raises:
         ValueError: the environment has no such behaviour.
     """
-    if isinstance(env, Episodes) and isinstance(env.task, InsertionTask) and kind in inserting.KINDS:
-        script = inserting.script(kind, error)
-        task = env.task.starting("inside")
+    task = env.task if isinstance(env, Episodes) else None
+    if isinstance(task, InsertionTask) and kind in inserting.KINDS:
+        script, task = inserting.script(kind, error), task.starting("inside")
         return Source(Episodes(task), inserting.Inserter(task, script), inserting.card(script))
+    if isinstance(task, AdroitDoor) and kind in opening.KINDS:
+        script = opening.script(kind, error)
+        return Source(env, opening.opener(task, script), opening.card(script))
     world = waypoints.world(env, kind)
     return Source(world, waypoints.controller(world), waypoints.card(env.name))

@@ -3,6 +3,7 @@
 # MuJoCo's bindings have no types that a checker sees.
 # pyright: reportAttributeAccessIssue=false
 
+import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from envs.base import Environment, EnvState
 from envs.programs import jitted
-from envs.simulation import Simulation
+from envs.simulation import Placed, Simulation
 from wsrl_mjx.data.rollout import Act
 from wsrl_mjx.types import Key
 
@@ -84,18 +85,26 @@ def record(env: Environment, act: Act, key: Key) -> Recording:
     check_drawable(env)
     simulation = simulation_of(env)
 
-    def play(key: Key):
-        key_reset, key_run = jax.random.split(key)
+    key_reset, key_run = jax.random.split(key)
+    placed = getattr(getattr(env, "task", env), "placed", lambda context: Placed())
+
+    def play(key_reset: Key, key_run: Key):
 
         def body(state: EnvState, key: Key):
             stepped = env.step(state, act(state.obs[None], key)[0])
             ends = (stepped.terminated, stepped.truncated, ~stepped.valid)
             return stepped, (state.physics.qpos, stepped.reward, ends)
 
-        return jax.lax.scan(body, env.reset(key_reset), jax.random.split(key_run, env.time_limit))[1]
+        begun = env.reset(key_reset)
+        return placed(begun.context), jax.lax.scan(body, begun, jax.random.split(key_run, env.time_limit))[1]
 
-    qpos, rewards, (terminated, truncated, invalid) = jax.device_get(jitted(env, play)(key))
+    where, path = jax.device_get(jitted(env, play)(key_reset, key_run))
+    qpos, rewards, (terminated, truncated, invalid) = path
     last = int(np.argmax(terminated | truncated | invalid))  # the time limit ends it at the latest
     endings = {"terminated": terminated, "time limit": truncated, "non-finite": invalid}
     ending = next(name for name, happened in endings.items() if happened[last])
-    return Recording(simulation.mj_model, qpos[: last + 1], simulation.dt, rewards[: last + 1], ending)
+    model = simulation.mj_model
+    if where.body_pos is not None:
+        model = copy.copy(model)
+        model.body_pos[:] = where.body_pos
+    return Recording(model, qpos[: last + 1], simulation.dt, rewards[: last + 1], ending)

@@ -156,7 +156,7 @@ def from_run(run_dir: Path, step: int | None = None, pretrained: bool = False) -
 def from_behavior(env_name: str, level: str, scripts: bool = False) -> Policies:
     """Returns a behaviour of an environment: "random", or one that is shipped.
 
-    With `scripts` it may also be one that is written, in a maze or for a peg.
+    With `scripts` it may also be one that is written, in a maze, for a peg or for a door.
 
     Raises:
         ValueError: no such environment or behaviour.

@@ -60,7 +60,9 @@ class Item:
     def fitted(self, config: Config) -> Config:
         """Returns `config` with this pretraining's settings, where nobody set another than the preset's."""
         base, now = flat_fields(preset_config(config.preset, config.env, config.method)), flat_fields(config)
-        changes = {name: _as_setting(value) for name, value in self.card["changes"].items()}
+        # What fine-tuning may have otherwise goes on as the pretraining had it, too.
+        of_card = {**self.card["learner"], **self.card["changes"]}
+        changes = {name: _as_setting(value) for name, value in of_card.items()}
         return replace_flat(config, {n: v for n, v in changes.items() if now[n] == base[n]})
 
     def differences(self, config: Config) -> str:
