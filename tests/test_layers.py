@@ -15,8 +15,8 @@ PACKAGES = (
 ABOVE_SETTINGS = PACKAGES[PACKAGES.index("config") :]  # who may make environments by name
 # What a world is, how a program with it is compiled, and how installed packages are found.
 CONTRACT = ("envs.base.", "envs.programs.", "envs.plugins.")
-# Who walks through a maze needs its map, and who inserts a peg its hole.
-KNOWS_TASKS = tuple(f"data/{name}.py" for name in ("waypoints", "steering", "inserting", "opening", "scripted"))
+# Who walks through a maze needs its map, who inserts a peg its hole, who opens a door its handle.
+KNOWS_TASKS = (
     "data/waypoints.py",
     "data/steering.py",
     "data/inserting.py",
