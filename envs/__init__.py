@@ -60,6 +60,7 @@ REGISTRY: dict[str, Callable[..., Environment]] = {
 _SHIPPED = frozenset(REGISTRY)
 _ADDED: set[str] = set()
 ON_HOST = "gym:"  # what the names of Gymnasium's environments begin with
+ADAPTED = ("brax:", "playground:")  # the same of packages whose environments are pure functions, too
 
 for _name in REGISTRY:
     gymnasium_ids.offer(_name)
@@ -106,29 +107,30 @@ def make(name: str, **options: Any) -> Episodes:
     """Returns the environment `name` with its episode handling: time limit, restarts, NaN guard.
 
     Args:
-        name: one of `names()`, `brax:<name>` for an environment registered with Brax, or `gym:<id>` for
-            one that Gymnasium knows, which is stepped on the host.
+        name: one of `names()`, `brax:<name>` for an environment registered with Brax, `playground:<name>` for
+            one of MuJoCo Playground, or `gym:<id>` for one of Gymnasium, which is stepped on the host.
         options: fields of the task's class, such as `integrator` or `time_limit`; of `gym:<id>`, see
             `envs.adapters.on_host.make`.
 
     Raises:
         ValueError: no such environment, no such option, or an option's value is not one of its choices; or
-            the installed package that offers the name cannot be used.
+            the package that the name belongs to is not installed or cannot be used.
     """
     if name.startswith(ON_HOST):
         from envs.adapters import on_host  # Gymnasium takes a moment to import
 
         return on_host.make(name.removeprefix(ON_HOST), **options)
-    if name.startswith("brax:"):
+    if name.startswith(ADAPTED):
         _check_options(name, options)
         task_class, _ = _task_class(name)
-        return Episodes(task_class(name.removeprefix("brax:"), **options))
+        return Episodes(task_class(name.partition(":")[2], **options))
     factory = _factory(name)
     if factory is None:
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
-            f"env is {name!r}; choose one of {', '.join(names())}, brax:<name> or gym:<id>.{hint}"
+            f"env is {name!r}; choose one of {', '.join(names())}, brax:<name>, playground:<name> or "
+            f"gym:<id>.{hint}"
         )
     _check_options(name, options)
     return Episodes(factory(**options))
@@ -162,6 +164,10 @@ def _task_class(name: str) -> tuple[Any, Sequence[str]]:
         from envs.adapters.brax import BraxTask  # Brax takes seconds to import
 
         return BraxTask, ("env_name",)
+    if name.startswith("playground:"):
+        from envs.adapters.playground import PlaygroundTask
+
+        return PlaygroundTask, ("env_name",)
     factory = _factory(name)
     if isinstance(factory, partial):
         return factory.func, tuple(factory.keywords)

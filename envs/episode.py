@@ -67,9 +67,10 @@ class Episodes:
 
     @property
     def control_step(self) -> float | None:
-        """Seconds that an action holds; None where the task is not simulated by MJX here."""
+        """Seconds that an action holds; None where neither the task nor its simulation says."""
+        own: Any = getattr(self.task, "control_step", None)
         simulation: Any = getattr(self.task, "simulation", None)
-        return None if simulation is None else float(simulation.dt)
+        return own if simulation is None else float(simulation.dt)
 
     @property
     def other_starts(self) -> dict[str, "Episodes"]:

@@ -38,11 +38,13 @@ class Subject:
         name: as `envs.make` takes it; its option `time_limit` is set to `LIMIT`.
         ends_at_random: whether random actions end an episode before that, as when a robot falls.
         compiler_options: of XLA, for a world whose compilation takes long.
+        from_pool: whether starts are drawn from a pool, so that a few may be the same.
     """
 
     name: str
     ends_at_random: bool = False
     compiler_options: dict[str, Any] | None = None
+    from_pool: bool = False
     _played: dict[tuple[float, int], SimpleNamespace] = field(default_factory=dict)
 
     @cached_property
@@ -154,7 +156,8 @@ def start_states_differ_between_environments_and_between_episodes(subject: Subje
     starts += [run.seen.obs[step][run.seen.steps[step] == 0] for step in range(STEPS)]
     starts = np.concatenate(starts)
     assert len(starts) >= 3 * COUNT
-    assert len(np.unique(starts, axis=0)) == len(starts), "two starts are the same"
+    allowed = len(starts) // 4 if subject.from_pool else 0
+    assert len(np.unique(starts, axis=0)) >= len(starts) - allowed, "two starts are the same"
 
 
 def the_final_observation_is_the_true_successor(subject: Subject) -> None:

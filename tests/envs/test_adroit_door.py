@@ -149,7 +149,8 @@ def test_a_step_in_contact_is_c_mujocos() -> None:
     seen = visited()
     after = jax.jit(jax.vmap(task().step))(seen.states, seen.actions).physics
     error = np.abs(after.qpos - seen.landed.qpos).max(axis=1)  # m or rad
-    assert np.median(error) < 1e-4 and np.quantile(error, 0.9) < 1e-2
+    # Where a finger's capsule lies on the handle's, MJX and C MuJoCo turn the friction pyramid otherwise.
+    assert np.median(error) < 1e-5 and np.quantile(error, 0.9) < 3e-2
     moved = np.abs(after.qpos - seen.states.physics.qpos).max(axis=1)
     assert np.median(moved) > 1e-2, "the hand moves meanwhile"
 

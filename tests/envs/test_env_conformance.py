@@ -5,6 +5,7 @@ the slow one. A maze's body goes through all tests on its smallest map; on the l
 starts and what types it returns, and the rest is thorough.
 """
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -17,7 +18,8 @@ import envs
 from envs import testing
 from envs.testing import COUNT, Subject
 
-NAMES = [*envs.REGISTRY, "brax:inverted_pendulum"]
+PLAYGROUND = ("playground:CheetahRun", "playground:CartpoleBalance")
+NAMES = [*envs.REGISTRY, "brax:inverted_pendulum", *PLAYGROUND]
 LARGER_MAPS = [name for name in NAMES if "maze-" in name and not name.endswith("-umaze")]
 QUICK = {"ant", "hopper", "peg-insertion", "pointmaze-umaze"}
 FALLS_AT_RANDOM = {"ant", "hopper", "walker2d", "brax:inverted_pendulum"}
@@ -27,14 +29,18 @@ FALLS_AT_RANDOM = {"ant", "hopper", "walker2d", "brax:inverted_pendulum"}
 def subject(name: str) -> Subject:
     # Without LLVM's optimisations compiling takes half as long; a step that simulates ten would lose more.
     options: Any = None if name.startswith(("ant-", "antmaze-")) else {"xla_backend_optimization_level": 0}
-    return Subject(name, name in FALLS_AT_RANDOM, options)
+    return Subject(name, name in FALLS_AT_RANDOM, options, from_pool=name in PLAYGROUND)
 
 
 def params() -> Iterator[Any]:
     """Gives every name with the suite that it belongs to."""
     for name in NAMES:
         suite = pytest.mark.thorough if name in LARGER_MAPS else pytest.mark.slow
-        yield pytest.param(name, marks=() if name in QUICK else suite)
+        marks = [] if name in QUICK else [suite]
+        if name in PLAYGROUND:
+            missing = importlib.util.find_spec("mujoco_playground") is None
+            marks.append(pytest.mark.skipif(missing, reason="needs the extra playground"))
+        yield pytest.param(name, marks=marks)
 
 
 @pytest.fixture(scope="module", params=params())

@@ -154,7 +154,13 @@ BY_NAME = {
     "peg-insertion": PEG,
     "franka-peg-insertion": FRANKA_PEG,
 }
-BY_BEGINNING = {"antmaze-": ANT_MAZE, "brax:": UNTRAINED, "gym:": ON_HOST, "pointmaze-": POINT_MAZE}
+BY_BEGINNING = {
+    "antmaze-": ANT_MAZE,
+    "brax:": UNTRAINED,
+    "gym:": ON_HOST,
+    "playground:": UNTRAINED,
+    "pointmaze-": POINT_MAZE,
+}
 
 
 def domain_of(env_name: str) -> Domain:

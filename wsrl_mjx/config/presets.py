@@ -95,7 +95,7 @@ def defaults(preset: str, env: str, method: str) -> Config:
 
 def check_env(name: str) -> None:
     """Raises ValueError for an environment that `envs.make` would not know, before one is built."""
-    if name in envs.REGISTRY or name.startswith(("brax:", envs.ON_HOST)):
+    if name in envs.REGISTRY or name.startswith((*envs.ADAPTED, envs.ON_HOST)):
         return
     if name in envs.names():
         envs.PLUGINS.load(name)
@@ -107,4 +107,4 @@ def check_env(name: str) -> None:
 
 def env_names() -> str:
     """Returns every name that `check_env` takes, as a list for people."""
-    return f"{', '.join(envs.names())}, brax:<name> or gym:<id>"
+    return f"{', '.join(envs.names())}, brax:<name>, playground:<name> or gym:<id>"

@@ -34,6 +34,8 @@ PACKAGES = (
     "brax",
     "numpy",
 )
+OPTIONAL = ("playground",)  # recorded where it is installed: a world may come from it
+MISSING = "not installed as a package"
 
 
 class RunFolder:
@@ -232,6 +234,7 @@ def versions() -> dict[str, Any]:
         "device": f"{device.platform}: {device.device_kind}",
         "devices": jax.local_device_count(),
         **{name: _version(name) for name in PACKAGES},
+        **{name: found for name in OPTIONAL if (found := _version(name)) != MISSING},
     }
 
 
@@ -239,4 +242,4 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        return "not installed as a package"
+        return MISSING

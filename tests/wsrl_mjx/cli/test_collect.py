@@ -12,7 +12,7 @@ from wsrl_mjx.data import dataset
 
 pytestmark = pytest.mark.usefixtures("workplace")
 ARGUMENTS = ["--env", "line", "--dataset", "random", "--size", "90", "--num-envs", "4", "--out", "data"]
-NAMES = {*envs.REGISTRY, "brax:<name>"}  # before the probe is among them
+NAMES = {*envs.REGISTRY, "brax:<name>", "playground:<name>"}  # before the probe is among them
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:

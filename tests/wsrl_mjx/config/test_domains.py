@@ -37,7 +37,7 @@ def test_a_dataset_of_another_family_is_refused() -> None:
         named_datasets.check_available(DataConfig(dataset="play"), "hopper")
 
 
-@pytest.mark.parametrize("name", ["brax:inverted_pendulum", "ant-direction"])
+@pytest.mark.parametrize("name", ["brax:inverted_pendulum", "playground:CheetahRun", "ant-direction"])
 def test_a_world_without_behaviours_starts_from_random_data(name: str) -> None:
     assert flat_fields(preset_config("smoke", name))["dataset"] == "random"
 
