@@ -144,10 +144,10 @@ class PlaygroundTask:
         """Applies `action` ([A], clipped to [-1, 1]) for a control step, or several (`action_repeat`)."""
         action = jnp.clip(action, -1.0, 1.0)
         after, reward, ended = self._stepped(state.physics, action)
-        for _ in range(self.action_repeat - 1):  # what comes after an end does not count
-            again, gained, over = self._stepped(after, action)
-            after = jax.tree.map(lambda new, old, ended=ended: jnp.where(ended, old, new), again, after)
-            reward, ended = reward + jnp.where(ended, 0.0, gained), ended | over
+        if self.action_repeat > 1:
+            repeat = lambda so_far, _: (self._repeated(so_far, action), None)
+            so_far = after, reward, ended
+            (after, reward, ended), _ = jax.lax.scan(repeat, so_far, length=self.action_repeat - 1)
         obs = _observed(after.obs)
         return state.replace(
             physics=after,
@@ -157,6 +157,13 @@ class PlaygroundTask:
             terminated=ended,
             metrics=state.metrics | _floats(after.metrics),
         )
+
+    def _repeated(self, so_far: tuple[Any, jax.Array, jax.Array], action: jax.Array) -> Any:
+        """Returns state, reward and end after one more step; what comes after an end does not count."""
+        before, reward, ended = so_far
+        after, gained, over = self._stepped(before, action)
+        after = jax.tree.map(lambda new, old: jnp.where(ended, old, new), after, before)
+        return after, reward + jnp.where(ended, 0.0, gained), ended | over
 
     def _stepped(self, before: Any, action: jax.Array) -> tuple[Any, jax.Array, jax.Array]:
         """Returns Playground's next state with the types of its first, its reward, and whether it is done."""
