@@ -137,26 +137,37 @@ class PlaygroundTask:
         start = jax.tree.map(lambda leaf: jnp.asarray(leaf)[i if len(leaf) > 1 else 0], pool)
         if "rng" in start.info:  # equal starts must not have equal noise
             start = start.replace(info=start.info | {"rng": jax.random.key_data(key_episode)})
-        state = first_state(start, _observed(start.obs), key_next)
+        state = first_state(self.pack(start), _observed(start.obs), key_next)
         return state.replace(metrics=_floats(start.metrics))
 
     def step(self, state: EnvState, action: jax.Array) -> EnvState:
         """Applies `action` ([A], clipped to [-1, 1]) for a control step, or several (`action_repeat`)."""
         action = jnp.clip(action, -1.0, 1.0)
-        after, reward, ended = self._stepped(state.physics, action)
+        after, reward, ended = self._stepped(self.unpack(state.physics), action)
         if self.action_repeat > 1:
             repeat = lambda so_far, _: (self._repeated(so_far, action), None)
             so_far = after, reward, ended
             (after, reward, ended), _ = jax.lax.scan(repeat, so_far, length=self.action_repeat - 1)
         obs = _observed(after.obs)
         return state.replace(
-            physics=after,
+            physics=self.pack(after),
             obs=obs,
             final_obs=obs,
             reward=reward,
             terminated=ended,
             metrics=state.metrics | _floats(after.metrics),
         )
+
+    def pack(self, whole: Any) -> tuple[jax.Array, ...]:
+        """Returns the arrays of Playground's State that have numbers; MJX's empty ones could not be saved."""
+        return tuple(leaf for leaf in jax.tree.leaves(whole) if leaf.size)
+
+    def unpack(self, packed: tuple[jax.Array, ...]) -> Any:
+        """Returns Playground's State again."""
+        shapes, structure = jax.tree.flatten(self._shapes)
+        given = iter(packed)
+        whole = [next(given) if shape.size else jnp.zeros(shape.shape, shape.dtype) for shape in shapes]
+        return jax.tree.unflatten(structure, whole)
 
     def _repeated(self, so_far: tuple[Any, jax.Array, jax.Array], action: jax.Array) -> Any:
         """Returns state, reward and end after one more step; what comes after an end does not count."""

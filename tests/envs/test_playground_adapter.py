@@ -50,7 +50,7 @@ class Slide:
         x = jax.random.uniform(draw, (), minval=-0.5, maxval=0.5)
         if self.kind == "broken":
             x = jnp.where(x > 0.0, jnp.nan, x) if self.config.some else x * jnp.nan
-        data = {"x": x, "mass": jnp.ones(3), "steps": jnp.zeros((), jnp.int32)}
+        data = {"x": x, "mass": jnp.ones(3), "none": jnp.zeros((0, 2)), "steps": jnp.zeros((), jnp.int32)}
         # A reward without a type of its own, as in `reward, done = jp.zeros(2)`.
         return Slider(data, self.see(x), 0.0 * x, 0.0 * x, {"reward/right": 0.0 * x}, {"rng": rng})
 
@@ -103,6 +103,21 @@ def task(name: str = "SlideFar", **options: Any) -> Any:
     return envs.make(f"playground:{name}", **options).task
 
 
+def put(made: Any, start: Any, x: float) -> Any:
+    """Returns a state with the body at x."""
+    inside = made.unpack(start.physics)
+    return start.replace(physics=made.pack(inside.replace(data=inside.data | {"x": jnp.float32(x)})))
+
+
+def test_arrays_without_numbers_are_left_out_and_come_back() -> None:
+    made = task()
+    start = made.reset(jax.random.key(0))
+    assert all(leaf.size for leaf in start.physics)
+    inside = made.unpack(start.physics)
+    assert inside.data["none"].shape == (0, 2) and inside.data["mass"].shape == (3,)
+    jax.tree.map(np.testing.assert_array_equal, made.pack(inside), start.physics)
+
+
 SUBJECT = testing.Subject("playground:SlideFar", from_pool=True)
 
 
@@ -143,13 +158,14 @@ def test_a_start_is_one_of_the_pool_with_random_numbers_of_its_own() -> None:
     np.testing.assert_allclose(pool.data["x"], expected, rtol=1e-6)
 
     drawn = jax.jit(jax.vmap(made.reset))(jax.random.split(jax.random.key(1), 200))
-    found = np.asarray(drawn.physics.data["x"])
+    inside = made.unpack(drawn.physics)
+    found = np.asarray(inside.data["x"])
     assert set(found) == set(pool.data["x"])
     np.testing.assert_array_equal(drawn.obs[:, 0], found)
-    np.testing.assert_allclose(drawn.physics.data["mass"], 1.0)
+    np.testing.assert_allclose(inside.data["mass"], 1.0)
     counts = [(found == x).sum() for x in pool.data["x"]]
     assert min(counts) > 20, "each of the five is drawn about 40 times"
-    assert len(np.unique(drawn.physics.info["rng"], axis=0)) == 200
+    assert len(np.unique(inside.info["rng"], axis=0)) == 200
 
 
 def test_starts_that_are_not_finite_are_left_out(package: Any) -> None:
@@ -174,7 +190,7 @@ def test_the_pool_is_made_once_also_while_a_program_is_traced(monkeypatch: pytes
 def test_a_step_is_playgrounds_step() -> None:
     made = task()
     state = made.reset(jax.random.key(3))
-    theirs, ours_step, their_step = state.physics, jax.jit(made.step), jax.jit(made.env.step)
+    theirs, ours_step, their_step = made.unpack(state.physics), jax.jit(made.step), jax.jit(made.env.step)
     ends = []
     for number in range(25):
         action = jnp.asarray([0.9 if number % 5 else -0.3])
@@ -193,24 +209,23 @@ def test_a_repeated_action_adds_up_the_rewards_until_the_end(package: Any) -> No
     made = task()
     for x, count in ((0.2, 3), (0.85, 2)):  # the second is beyond the edge after two steps
         start = made.reset(jax.random.key(0))
-        physics = start.physics.replace(data=start.physics.data | {"x": jnp.float32(x)})
-        after = made.step(start.replace(physics=physics), jnp.ones(1))
-        theirs, total = physics, 0.0
+        placed = put(made, start, x)
+        after = made.step(placed, jnp.ones(1))
+        theirs, total = made.unpack(placed.physics), 0.0
         for _ in range(count):
             theirs = made.env.step(jax.tree.map(lambda leaf: leaf, theirs), jnp.ones(1))
             total += float(theirs.reward)
         assert float(after.reward) == pytest.approx(total, rel=1e-5)
         assert bool(after.terminated) == (count == 2)
-        assert float(after.physics.data["x"]) == pytest.approx(float(theirs.data["x"]), rel=1e-6)
-        assert int(after.physics.data["steps"]) == count
+        ours = made.unpack(after.physics)
+        assert float(ours.data["x"]) == pytest.approx(float(theirs.data["x"]), rel=1e-6)
+        assert int(ours.data["steps"]) == count
 
 
 def test_the_edge_terminates_and_the_limit_truncates_and_nan_does_neither() -> None:
     env = envs.make("playground:SlideFar", time_limit=4)
     step, start = jax.jit(env.step), env.reset(jax.random.key(0))
-    place = lambda x: start.replace(
-        physics=start.physics.replace(data=start.physics.data | {"x": jnp.float32(x)})
-    )
+    place = lambda x: put(env.task, start, x)
     over = step(place(0.95), jnp.ones(1))
     assert over.terminated and not over.truncated and over.valid
     assert float(over.final_obs[0]) == pytest.approx(1.05, abs=0.01) and abs(float(over.obs[0])) <= 0.5
@@ -230,7 +245,7 @@ def test_of_a_dictionary_the_state_is_observed() -> None:
     state = made.reset(jax.random.key(0))
     assert made.obs_size == 2 and state.obs.shape == (2,)
     after = made.step(state, jnp.ones(1))
-    np.testing.assert_array_equal(after.obs, after.physics.obs["state"])
+    np.testing.assert_array_equal(after.obs, made.unpack(after.physics).obs["state"])
 
 
 @pytest.mark.parametrize(

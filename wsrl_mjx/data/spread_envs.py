@@ -48,7 +48,7 @@ class SpreadEnvs:
             jax.vmap(env.release)(state, state.reward)
 
     def _in_groups(self, state: EnvState, action: jax.Array, groups: int) -> EnvState:
-        apart = lambda leaf: leaf.reshape(groups, -1, *leaf.shape[1:])
-        together = lambda leaf: leaf.reshape(-1, *leaf.shape[2:])
+        apart = lambda leaf: leaf.reshape(groups, leaf.shape[0] // groups, *leaf.shape[1:])
+        together = lambda leaf: leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:])
         step = lambda given: jax.vmap(self._env.step)(*given)
         return jax.tree.map(together, jax.lax.map(step, jax.tree.map(apart, (state, action))))

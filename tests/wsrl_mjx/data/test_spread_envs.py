@@ -1,5 +1,6 @@
 """Environments over devices: the rows are the same, to the bit, on however many there are."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -33,6 +34,14 @@ def test_an_accelerator_steps_all_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     envs = SpreadEnvs(LINE, 40)
     assert envs._groups == 1 and envs._mesh is None
+
+
+def test_a_world_may_have_arrays_without_numbers() -> None:
+    world: Any = SimpleNamespace(step=lambda state, action: {**state, "x": state["x"] + action})
+    state: Any = {"none": np.zeros((8, 0, 2)), "x": np.arange(8.0)}
+    stepped: Any = SpreadEnvs(world, 8).step(state, jax.numpy.ones(8))
+    np.testing.assert_array_equal(stepped["x"], np.arange(1.0, 9.0))
+    assert stepped["none"].shape == (8, 0, 2)
 
 
 def test_the_rows_do_not_depend_on_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
