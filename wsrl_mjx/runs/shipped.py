@@ -37,6 +37,7 @@ NETWORKS = (
     "ensemble_size",
     "discount",
 )
+ASKED_FOR = ("env", "env_options", "dataset")  # what a run is about is never taken from a card
 FREE = tuple(item.name for item in fields(SACSettings) if item.name not in NETWORKS)
 
 
@@ -62,7 +63,7 @@ class Item:
         base, now = flat_fields(preset_config(config.preset, config.env, config.method)), flat_fields(config)
         # What fine-tuning may have otherwise goes on as the pretraining had it, too.
         of_card = {**self.card["learner"], **self.card["changes"]}
-        changes = {name: _as_setting(value) for name, value in of_card.items()}
+        changes = {name: _as_setting(value) for name, value in of_card.items() if name not in ASKED_FOR}
         return replace_flat(config, {n: v for n, v in changes.items() if now[n] == base[n]})
 
     def differences(self, config: Config) -> str:

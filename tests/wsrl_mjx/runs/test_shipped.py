@@ -17,6 +17,7 @@ from wsrl_mjx import keys
 from wsrl_mjx.algos.base import learner
 from wsrl_mjx.algos.sac import SACState
 from wsrl_mjx.config import build, named_datasets, presets
+from wsrl_mjx.config.settings import replace_flat
 from wsrl_mjx.data import digests, files
 from wsrl_mjx.runs import compact, origins, pretrained, shipped
 from wsrl_mjx.runs.pretraining_shipping import Shipment, ship
@@ -181,6 +182,18 @@ def test_what_nobody_set_is_as_it_was_pretrained(on_the_shelf: Path, monkeypatch
     assert shipped.chosen(None, asked) == (None, asked)
 
 
+def test_a_run_stays_in_the_world_and_with_the_data_that_it_asked_for(
+    on_the_shelf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the same environment with other options, or of other data, is not taken instead."""
+    for name, value in {"env_options": ["time_limit=7"], "dataset": "another"}.items():
+        other = shipped.read(on_the_shelf)
+        other.card["changes"] = {name: value}
+        other.card["settings"] = {**other.card["settings"], name: value}
+        monkeypatch.setattr(shipped, "items", lambda other=other: [other])
+        assert shipped.chosen(None, settings()) == (None, settings())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -243,6 +256,8 @@ def test_every_one_fits_this_version(item: shipped.Item, monkeypatch: pytest.Mon
     monkeypatch.undo()  # real worlds
     settings_of = item.card["settings"]
     config = presets.preset_config(item.card["preset"], settings_of["env"])
+    asked = {"env_options": tuple(settings_of["env_options"]), "dataset": settings_of["dataset"]}
+    config = replace_flat(config, asked)
     folder, fitted = shipped.chosen(origins.SHIPPED, config)
     assert folder == item.folder
     env = envs.make_from_text(fitted.env, fitted.env_options)
