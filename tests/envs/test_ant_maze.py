@@ -14,7 +14,7 @@ import pytest
 
 import envs
 from envs.ant_maze import AntMaze
-from envs.simulation import Mocap, Physics, has_steep_capsule_contact
+from envs.simulation import Physics, Placed, has_steep_capsule_contact
 
 GRAVITY = 9.81  # m/s^2
 # For programs of a few steps: compiling is all the cost, and without LLVM's optimisations it is half of that.
@@ -89,7 +89,7 @@ def test_walls_hold_against_random_actions_and_a_steady_push_of_its_weight() -> 
         def before_substep(now: Physics) -> tuple[Physics, jax.Array]:
             # Velocity of the free joint moves the whole ant: a force on all its mass.
             now = now.replace(qvel=now.qvel.at[:2].add(push))
-            return now, Mocap(maze.boxes_near(now.qpos[:2]))
+            return now, Placed(maze.boxes_near(now.qpos[:2]))
 
         return simulation.advance(physics, simulation.control(action), before_substep)
 

@@ -180,12 +180,12 @@ VERSIONS = run_folder.versions()
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["env", "--env", "lime"], "env must be one of ant, ant-direction, "),
+        (["env", "--env", "lime"], "env must be one of adroit-door, ant, ant-direction, "),
         (
             ["hostloop", "--env", "pointmaze-umaze"],
             "env must be one of ant, halfcheetah, hopper, walker2d for",
         ),
-        (["env", "--tasks", "lime"], "tasks must be one of ant, ant-direction, "),
+        (["env", "--tasks", "lime"], "tasks must be one of adroit-door, ant, ant-direction, "),
         (["replay", "--out", __file__], "is no file of this benchmark; choose another"),
         (["all", "--seeds", "0"], "seeds must be a positive integer, got 0"),
         (["all", "--out", "no/where.json"], "out no/where.json: its folder does not exist"),

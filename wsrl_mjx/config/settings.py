@@ -131,8 +131,9 @@ class Config:
     """One experiment."""
 
     env: str = "ant"
-    """ant, ant-direction, halfcheetah, hopper, walker2d, peg-insertion, franka-peg-insertion, pointmaze- or
-    antmaze- with umaze, medium, large or ultra, brax:<name>, playground:<name>, or gym:<id> of Gymnasium."""
+    """ant, ant-direction, halfcheetah, hopper, walker2d, peg-insertion, franka-peg-insertion, adroit-door,
+    pointmaze- or antmaze- with umaze, medium, large or ultra, brax:<name>, playground:<name>, or gym:<id> of
+    Gymnasium."""
     env_options: tuple[str, ...] = ()
     """Options of the environment as name=value, such as goal=3,4 or time_limit=500 or integrator=rk4."""
     preset: str = "paper"

@@ -46,7 +46,7 @@ def refused(workplace: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Call
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--env", "lime"], "env must be one of ant, ant-direction, franka-peg-insertion, halfcheetah, "),
+        (["--env", "lime"], "env must be one of adroit-door, ant, ant-direction, franka-peg-insertion, "),
         (["--env", "lime"], "'lime'; did you mean 'line'?"),
         (["--env", "brax:nothing"], "nothing"),
         (["--preset", "laptp"], "preset must be one of paper, laptop, smoke, auto, got 'laptp'; did"),
