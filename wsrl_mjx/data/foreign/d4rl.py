@@ -28,10 +28,13 @@ def read(path: Path, episode_steps: int | None = None) -> Foreign:
         ValueError: the file is damaged, or lacks something.
     """
     try:
-        with needed("h5py").File(path, "r") as file:
-            arrays = flat.checked(
-                {name: file[name][()] for name in (*NEEDED, *OPTIONAL) if name in file}, NEEDED, OPTIONAL
-            )
+        h5py = needed("h5py")
+        with h5py.File(path, "r") as file:
+            named = {name: file[name] for name in (*NEEDED, *OPTIONAL) if name in file}
+            for name, array in named.items():
+                if not isinstance(array, h5py.Dataset):
+                    raise ValueError(f"{name} must be an array, got a group")
+            arrays = flat.checked({name: array[()] for name, array in named.items()}, NEEDED, OPTIONAL)
     except OSError as error:
         raise ValueError(f"it is no HDF5 file, or damaged ({error})") from None
     terminals = arrays["terminals"] > 0

@@ -21,7 +21,8 @@ def checked(
         have = ", ".join(sorted(arrays)) or "nothing"
         raise ValueError(f"{', '.join(missing)} missing; the file has {have}")
     found = {name: np.asarray(arrays[name]) for name in (*needed, *optional) if name in arrays}
-    count = len(found[needed[0]])
+    first = found[needed[0]]
+    count = len(first) if first.ndim else 0
     for name, array in found.items():
         if array.dtype.kind not in "fiub":
             raise ValueError(f"{name} must be real numbers, got {array.dtype}")

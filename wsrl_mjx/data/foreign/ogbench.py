@@ -6,7 +6,9 @@ its loader, and may have `masks`, 0 where the task was over.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +25,7 @@ def read(path: Path) -> Foreign:
     Raises:
         ValueError: the file is damaged, or lacks something.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = flat.checked(
-                {n: file[n] for n in (*NEEDED, *OPTIONAL) if n in file.files}, NEEDED, OPTIONAL
-            )
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f"it is no npz file, or damaged ({error})") from None
+    arrays = flat.checked(_arrays(path), NEEDED, OPTIONAL)
     if "rewards" not in arrays:
         raise ValueError(
             "rewards missing: OGBench's files have none; load the task with OGBench's own loader and save "
@@ -38,6 +34,28 @@ def read(path: Path) -> Foreign:
     masks = arrays.get("masks", np.ones(len(arrays["rewards"])))
     episodes = [_episode(arrays, masks, rows) for rows in flat.cut(arrays["terminals"] > 0)]
     return Foreign("OGBench", path.stem, episodes)
+
+
+def _arrays(path: Path) -> dict[str, flat.Array]:
+    """Returns the arrays that a reader wants, as far as the file has them."""
+    if not zipfile.is_zipfile(path):  # NumPy would take it for something else, and advise to load it unsafely
+        raise ValueError("it is no npz file, or damaged (it is no zip file)")
+    found: dict[str, flat.Array] = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            for name in (*NEEDED, *OPTIONAL):
+                if name in file.files:
+                    found[name] = _numbers(file, name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise ValueError(f"it is no npz file, or damaged ({error})") from None
+    return found
+
+
+def _numbers(file: Any, name: str) -> flat.Array:
+    try:
+        return file[name]
+    except ValueError:  # Python objects, or a damaged header
+        raise ValueError(f"{name} must be real numbers, and cannot be read as such") from None
 
 
 def _episode(arrays: dict[str, flat.Array], masks: flat.Array, rows: slice) -> Episode:

@@ -55,7 +55,7 @@ def oddities(found: Foreign) -> list[str]:
             said.append(f"{name} has numbers that are not finite, in {bad:,} rows")
         if arrays[0].dtype == np.float64:
             said.append(f"{name} is float64; it becomes float32")
-    largest = max(float(np.nanmax(np.abs(episode.action))) for episode in filled)
+    largest = max(float(np.nanmax(np.abs(e.action), initial=0.0)) for e in filled)
     if largest > 1.0:
         said.append(f"actions go up to {largest:g}, outside [-1, 1]")
     longest = lengths.max()

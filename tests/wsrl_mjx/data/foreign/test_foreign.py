@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
-import h5py
 import minari
 import numpy as np
 import pytest
+from foreign_files import D4RL, NEXT, STATES, hdf5, npz
 from probe_envs import Line, probe
 
 import envs
@@ -19,39 +19,6 @@ from wsrl_mjx.data import dataset
 from wsrl_mjx.data.foreign import converted
 from wsrl_mjx.data.foreign.episodes import to_dataset
 from wsrl_mjx.data.foreign.reading import read
-
-# Two episodes of a counter: one terminates after 3 rows, the time of the other is up after 4.
-STATES = np.array([0, 1, 2, 10, 11, 12, 13], np.float32)[:, None]
-NEXT = np.array([1, 2, 3, 11, 12, 13, 14], np.float32)[:, None]
-TERMINALS = np.array([0, 0, 1, 0, 0, 0, 0], bool)
-TIMEOUTS = np.array([0, 0, 0, 0, 0, 0, 1], bool)
-D4RL = {
-    "observations": STATES,
-    "actions": np.linspace(-1, 1, 7, dtype=np.float32)[:, None],
-    "rewards": np.arange(7, dtype=np.float32),
-    "terminals": TERMINALS,
-    "timeouts": TIMEOUTS,
-}
-OGBENCH = {
-    "observations": np.array([0, 1, 2, 3, 10, 11, 12], np.float32)[:, None],
-    "actions": np.full((7, 1), 0.5, np.float32),
-    "terminals": np.array([0, 0, 0, 1, 0, 0, 1], bool),
-    "rewards": np.array([-1, -1, 0, 0, -1, -1, -1], np.float32),
-    "masks": np.array([1, 1, 0, 0, 1, 1, 1], np.float32),
-}
-
-
-def hdf5(path: Path, **changes: Any) -> Path:
-    with h5py.File(path, "w") as file:
-        for name, array in (D4RL | changes).items():
-            if array is not None:
-                file[name] = array
-    return path
-
-
-def npz(path: Path, **changes: Any) -> Path:
-    np.savez(path, **{name: array for name, array in (OGBENCH | changes).items() if array is not None})
-    return path
 
 
 def columns(path: Path, **options: Any) -> dict[str, list[float]]:
@@ -184,61 +151,6 @@ def test_inspect_shows_sizes_and_what_is_odd(tmp_path: Path, capsys: pytest.Capt
     eight = {name: np.concatenate([array, array[:1]]) for name, array in D4RL.items()}
     path = hdf5(tmp_path / "b.hdf5", **eight | {"terminals": deaths, "timeouts": ~deaths & False})
     assert any("time-outs marked as deaths?" in oddity for oddity in read(path).oddities)
-
-
-def broken(folder: Path, kind: str) -> Path:
-    """Returns a file that cannot be used."""
-    nan = np.full(7, np.nan, np.float32)
-    text = folder / "text.hdf5"
-    text.write_text("no HDF5")
-    whole = npz(folder / "whole.npz").read_bytes()
-    (folder / "short.npz").write_bytes(whole[:200])
-    (folder / "empty").mkdir()
-    made = {
-        "absent": lambda: folder / "absent.hdf5",
-        "text": lambda: text,
-        "cut short": lambda: folder / "short.npz",
-        "unknown": lambda: Path(__file__),
-        "folder": lambda: folder / "empty",
-        "no actions": lambda: hdf5(folder / "x.hdf5", actions=None),
-        "lengths": lambda: hdf5(folder / "x.hdf5", rewards=np.zeros(6)),
-        "axes": lambda: hdf5(folder / "x.hdf5", observations=np.zeros(7)),
-        "words": lambda: npz(folder / "x.npz", rewards=np.array(["a"] * 7)),
-        "no rewards": lambda: npz(folder / "x.npz", rewards=None),
-        "nan": lambda: hdf5(folder / "x.hdf5", rewards=nan),
-        "large": lambda: hdf5(folder / "x.hdf5", actions=D4RL["actions"] * 3),
-        "nothing": lambda: npz(folder / "x.npz", terminals=np.ones(7, bool)),
-    }
-    return made[kind]()
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("absent", "absent.hdf5: there is no such file or folder"),
-        ("text", "text.hdf5: it is no HDF5 file, or damaged"),
-        ("cut short", "short.npz: it is no npz file, or damaged"),
-        ("unknown", "the format is not known; .hdf5 is D4RL's, .npz OGBench's, a folder Minari's"),
-        ("folder", "empty: the folder is no Minari dataset"),
-        ("no actions", "actions missing; the file has observations, rewards, terminals, timeouts"),
-        ("lengths", "rewards has 6 rows, observations 7"),
-        ("axes", "observations must have 2 axes, got the shape (7,)"),
-        ("words", "rewards must be real numbers"),
-        ("no rewards", "rewards missing: OGBench's files have none"),
-        ("nan", "reward has numbers that are not finite, in 6 rows"),
-        ("large", "action must be in [-1, 1], the largest is 3; clip them with --clip"),
-        ("nothing", "there is no transition in it"),
-    ],
-)
-def test_a_broken_file_ends_with_one_message(
-    tmp_path: Path, kind: str, message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source = broken(tmp_path, kind)
-    with pytest.raises(SystemExit) as exit_:
-        command.main(["convert", str(source), "--out", str(tmp_path / "out")])
-    said = capsys.readouterr().err
-    assert exit_.value.code == 2 and message in said and said.count("\n") == 1
-    assert not (tmp_path / "out").exists()
 
 
 def test_clipping_is_asked_for(tmp_path: Path) -> None:
