@@ -45,7 +45,7 @@ class AdroitDoor:
 
     Raises:
         ValueError: an unknown reward, an interval for the frame that is empty or out of reach, or a number
-            that cannot work.
+            that cannot work; or the hand's models are not installed (`envs.adroit_models.adroit_assets`).
     """
 
     name = "adroit-door"

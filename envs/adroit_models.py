@@ -129,7 +129,10 @@ def _round(geom: mujoco.MjsGeom) -> None:
 
 
 def _set_contacts(geom: mujoco.MjsGeom) -> None:
-    """Says what a geom touches: the hand's parts the door's and the table, and the bolt the post."""
+    """Says what a geom touches: the hand's parts the door's and the table, and the bolt the post.
+
+    What the hand's parts touch of each other is in the model's own pairs.
+    """
     geom.group = 0
     if geom.name.startswith("C_"):
         geom.rgba = SKIN
